@@ -1,0 +1,110 @@
+"""How kernels are compiled: nogil, once per process, cached on disk, and never from stale sources.
+
+numba's disk cache looks at the file of the cached function alone, but a kernel also holds what
+other files emitted into it. Here the digest of every source of the package is part of the key, so
+an edited microkernel is compiled again instead of being called with yesterday's arguments.
+
+A cold compile takes seconds, so it announces itself on stderr; a load from the cache is silent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from numba import njit
+from numba.core import event
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+
+_lock = threading.RLock()
+_alive: list[Any] = []  # compiled C functions: their addresses are in tables for ever
+
+
+@cache
+def _sources_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped
+    """numba's disk cache, keyed by the digest of the package's sources as well."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), _sources_digest())
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """`@njit(nogil=True)`, cached on disk under the package's sources."""
+    dispatcher = njit(nogil=True)(function)
+    dispatcher._cache = _Cache(function)
+    return dispatcher
+
+
+class _CFunction(CFunc):  # type: ignore[misc]
+    def enable_caching(self) -> None:
+        self._cache = _Cache(self._pyfunc)
+
+
+def c_function(what: str, signature: Any) -> Callable[[Callable[..., Any]], Callable[[], int]]:
+    """Turn a nopython function into a getter of its address as a C function of `signature`.
+
+    The first call compiles it (or loads it from the disk cache), announced as `what`; a failure is
+    raised there and tried again at the next call.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[[], int]:
+        @cache
+        def address() -> int:
+            compiled = _CFunction(function, normalize_signature(signature), {}, {"nopython": True})
+            compiled.enable_caching()
+            with announced(what):
+                compiled.compile()
+            _alive.append(compiled)
+            return int(compiled.address)
+
+        return wraps(function)(address)
+
+    return decorate
+
+
+class _Notice(event.Listener):  # type: ignore[misc]
+    """Says on stderr that a compile began, at numba's first compiler pass, and how long it took."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.started: float | None = None
+
+    def on_start(self, event: event.Event) -> None:
+        if self.started is None:
+            self.started = perf_counter()
+            line = f"kernels: compiling {self.what} (once; then cached on disk) ..."
+            print(line, end="", file=sys.stderr, flush=True)
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+    def finish(self) -> None:
+        if self.started is not None:
+            print(f" {perf_counter() - self.started:.1f} s", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def announced(what: str) -> Iterator[None]:
+    """Print a line if, and only if, numba really compiles something inside the block."""
+    notice = _Notice(what)
+    with _lock, event.install_listener("numba:run_pass", notice):
+        try:
+            yield
+        finally:
+            notice.finish()

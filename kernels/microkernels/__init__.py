@@ -1,0 +1,1 @@
+"""Microkernels: the innermost tiles, one file per dtype family, emitted as LLVM vectors."""

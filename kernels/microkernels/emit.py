@@ -1,0 +1,311 @@
+"""The float32 microkernels, written as LLVM vectors.
+
+One tile is MR rows (output pixels, or rows of C) by `nv` vectors of columns (output channels, or
+columns of C). It computes, for row i and column j,
+
+    acc[i, j] = (first block ? 0 : P[i, j])
+    for s in segments: for k < length: acc[i, j] = fma(A[i, s, k], B[s, k, j], acc[i, j])
+    last block ? C[i, j] = post_ops(acc[i, j] + bias[j]) : P[i, j] = acc[i, j]
+
+where every row of A, P and C has its own byte offset and every segment its own offset into A and
+its own first row of B: a GEMM has one segment, a convolution one for each run of taps that is contiguous in memory, so
+neither needs im2col or padded copies. An element is one chain of multiply-adds in the order of K
+whatever the tile, the K blocks and the task it falls in: that is why results are bit-identical for
+every decomposition.
+
+The tiles are ordinary internal LLVM functions behind one switch on (mr, nv). Loading an operand
+that is one broadcast per row ("gemm") or one vector per row ("depthwise") is the only difference
+between the two families.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from .isa import Isa
+
+I64 = ir.IntType(64)
+I32 = ir.IntType(32)
+F32 = ir.FloatType()
+VOID = ir.VoidType()
+TILE = ir.FunctionType(VOID, [I64])
+
+# The argument block: int64 words at these indices. Offsets and strides are in bytes; a segment is
+# two words, its offset into A and the index of its first row of B.
+(A, A_OFFSETS, A_STEP, B, B_STRIDE, SEGMENTS, NSEGMENTS, LENGTH, P, P_OFFSETS, C, C_OFFSETS,
+ BIAS, FIRST, LAST, LANES, POST_OPS, POST_OP_SCALES) = range(18)
+ARGS_WORDS = 18
+
+# Post-op codes, four bits each in the word POST_OPS, applied from the lowest bits up.
+OP_END, OP_RELU, OP_SUM = 0, 1, 2
+MAX_POST_OPS = 15
+
+UNROLL = 4  # K steps per trip: enough for the loop's own instructions to hide behind the FMAs
+
+
+class _Tile:
+    """Emits the body of one MR x nv tile into `function(args)`."""
+
+    def __init__(self, function: ir.Function, isa: Isa, mr: int, nv: int, depthwise: bool) -> None:
+        self.isa, self.mr, self.nv, self.depthwise = isa, mr, nv, depthwise
+        self.vector = ir.VectorType(F32, isa.lanes)
+        self.function = function
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.args = function.args[0]
+
+    def emit(self) -> None:
+        self.acc = [[self._alloca(self.vector) for _ in range(self.nv)] for _ in range(self.mr)]
+        self.mask = self._lane_mask()
+        self._when(self._word(FIRST), self._clear, lambda: self._load_rows(P, P_OFFSETS, self.acc))
+        self._accumulate()
+        self._when(self._word(LAST), self._finish, lambda: self._store_rows(P, P_OFFSETS))
+        self.builder.ret_void()
+
+    # -- small pieces -------------------------------------------------------------------------
+
+    def _alloca(self, kind: ir.Type) -> ir.Value:
+        return self.builder.alloca(kind)
+
+    def _pointer(self, address: ir.Value, kind: ir.Type) -> ir.Value:
+        return self.builder.inttoptr(address, kind.as_pointer())
+
+    def _add(self, address: ir.Value, offset: ir.Value | int) -> ir.Value:
+        if isinstance(offset, int):
+            if offset == 0:
+                return address
+            offset = ir.Constant(I64, offset)
+        return self.builder.add(address, offset)
+
+    def _load_word(self, table: ir.Value, index: int) -> ir.Value:
+        return self.builder.load(self._pointer(self._add(table, 8 * index), I64), align=8)
+
+    def _word(self, index: int) -> ir.Value:
+        return self._load_word(self.args, index)
+
+    def _splat(self, scalar: ir.Value) -> ir.Value:
+        b = self.builder
+        one = b.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(I32, 0))
+        zeros = ir.Constant(ir.VectorType(I32, self.isa.lanes), [0] * self.isa.lanes)
+        return b.shuffle_vector(one, ir.Constant(self.vector, ir.Undefined), zeros)
+
+    def _lane_mask(self) -> ir.Value:
+        """Which lanes of the tile's last vector exist in the caller's arrays."""
+        b, lanes = self.builder, self.isa.lanes
+        valid = b.trunc(self._word(LANES), I32)
+        kind = ir.VectorType(I32, lanes)
+        spread = b.insert_element(ir.Constant(kind, ir.Undefined), valid, ir.Constant(I32, 0))
+        zeros = ir.Constant(kind, [0] * lanes)
+        spread = b.shuffle_vector(spread, ir.Constant(kind, ir.Undefined), zeros)
+        return b.icmp_signed("<", ir.Constant(kind, list(range(lanes))), spread)
+
+    def _intrinsic(self, name: str, kind: ir.FunctionType) -> ir.Function:
+        module = self.function.module
+        found = module.globals.get(name)
+        return found if found is not None else ir.Function(module, kind, name)
+
+    def _suffix(self) -> str:
+        return f"v{self.isa.lanes}f32"
+
+    def _load(self, address: ir.Value, masked: bool) -> ir.Value:
+        pointer = self._pointer(address, self.vector)
+        if not masked:
+            return self.builder.load(pointer, align=4)
+        mask = ir.VectorType(ir.IntType(1), self.isa.lanes)
+        kind = ir.FunctionType(self.vector, [pointer.type, I32, mask, self.vector])
+        load = self._intrinsic(f"llvm.masked.load.{self._suffix()}.p0", kind)
+        zeros = ir.Constant(self.vector, [0.0] * self.isa.lanes)
+        return self.builder.call(load, [pointer, ir.Constant(I32, 4), self.mask, zeros])
+
+    def _store(self, value: ir.Value, address: ir.Value, masked: bool) -> None:
+        pointer = self._pointer(address, self.vector)
+        if not masked:
+            self.builder.store(value, pointer, align=4)
+            return
+        mask = ir.VectorType(ir.IntType(1), self.isa.lanes)
+        kind = ir.FunctionType(VOID, [self.vector, pointer.type, I32, mask])
+        store = self._intrinsic(f"llvm.masked.store.{self._suffix()}.p0", kind)
+        self.builder.call(store, [value, pointer, ir.Constant(I32, 4), self.mask])
+
+    def _fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        if not self.isa.fma:
+            return self.builder.fadd(self.builder.fmul(a, b), c)
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        return self.builder.call(self._intrinsic(f"llvm.fma.{self._suffix()}", kind), [a, b, c])
+
+    def _when(self, condition: ir.Value, then, otherwise) -> None:
+        taken = self.builder.icmp_signed("!=", condition, ir.Constant(I64, 0))
+        with self.builder.if_else(taken) as (yes, no):
+            with yes:
+                then()
+            with no:
+                otherwise()
+
+    def _loop(self, name: str, count: ir.Value, step: int, body, start: ir.Value | None = None):
+        """`for (i = start; i + step <= count; i += step) body(i)`; returns the final i."""
+        b = self.builder
+        first = start if start is not None else ir.Constant(I64, 0)
+        before = b.block
+        head = b.append_basic_block(name)
+        inside = b.append_basic_block(name + ".body")
+        after = b.append_basic_block(name + ".end")
+        b.branch(head)
+        b.position_at_end(head)
+        index = b.phi(I64)
+        index.add_incoming(first, before)
+        following = b.add(index, ir.Constant(I64, step))
+        b.cbranch(b.icmp_signed("<=", following, count), inside, after)
+        b.position_at_end(inside)
+        body(index)
+        index.add_incoming(following, b.block)
+        b.branch(head)
+        b.position_at_end(after)
+        return index
+
+    # -- the three parts of a tile ------------------------------------------------------------
+
+    def _clear(self) -> None:
+        zeros = ir.Constant(self.vector, [0.0] * self.isa.lanes)
+        for row in self.acc:
+            for cell in row:
+                self.builder.store(zeros, cell)
+
+    def _row_addresses(self, base: int, offsets: int) -> list[ir.Value]:
+        table, address = self._word(offsets), self._word(base)
+        return [self._add(address, self._load_word(table, i)) for i in range(self.mr)]
+
+    def _load_rows(self, base: int, offsets: int, cells) -> None:
+        step = 4 * self.isa.lanes
+        for row, address in zip(cells, self._row_addresses(base, offsets), strict=True):
+            for j, cell in enumerate(row):
+                value = self._load(self._add(address, j * step), masked=j == self.nv - 1)
+                self.builder.store(value, cell)
+
+    def _store_rows(self, base: int, offsets: int) -> None:
+        step = 4 * self.isa.lanes
+        for row, address in zip(self.acc, self._row_addresses(base, offsets), strict=True):
+            for j, cell in enumerate(row):
+                value = self.builder.load(cell)
+                self._store(value, self._add(address, j * step), masked=j == self.nv - 1)
+
+    def _accumulate(self) -> None:
+        rows = self._row_addresses(A, A_OFFSETS)
+        self.a_step, self.b_stride = self._word(A_STEP), self._word(B_STRIDE)
+        b_base = self._word(B)
+        segments, length = self._word(SEGMENTS), self._word(LENGTH)
+
+        def segment(s: ir.Value) -> None:
+            entry = self._add(segments, self.builder.shl(s, ir.Constant(I64, 4)))
+            a_offset = self._load_word(entry, 0)
+            a_rows = [self._add(row, a_offset) for row in rows]
+            b_row = self._add(b_base, self.builder.mul(self._load_word(entry, 1), self.b_stride))
+            self._steps(a_rows, b_row, length)
+
+        self._loop("segment", self._word(NSEGMENTS), 1, segment)
+
+    def _steps(self, a_rows, b_row, length) -> None:
+        def step(k: ir.Value, u: int) -> None:
+            b_address = self._add(b_row, self.builder.mul(self._add(k, u), self.b_stride))
+            a_offset = self.builder.mul(self._add(k, u), self.a_step)
+            self._rank_one([self._add(row, a_offset) for row in a_rows], b_address)
+
+        def trip(k: ir.Value) -> None:
+            for u in range(UNROLL):
+                step(k, u)
+
+        done = self._loop("k", length, UNROLL, trip)
+        self._loop("k.rest", length, 1, lambda k: step(k, 0), start=done)
+
+    def _rank_one(self, a_addresses, b_address) -> None:
+        b, width = self.builder, 4 * self.isa.lanes
+        b_vectors = [self._load(self._add(b_address, j * width), False) for j in range(self.nv)]
+        for row, address in zip(self.acc, a_addresses, strict=True):
+            if not self.depthwise:
+                spread = self._splat(b.load(self._pointer(address, F32), align=4))
+            for j, cell in enumerate(row):
+                if self.depthwise:
+                    spread = self._load(self._add(address, j * width), masked=j == self.nv - 1)
+                b.store(self._fma(spread, b_vectors[j], b.load(cell)), cell)
+
+    def _finish(self) -> None:
+        self._add_bias()
+        self._apply_post_ops()
+        self._store_rows(C, C_OFFSETS)
+
+    def _add_bias(self) -> None:
+        bias, b = self._word(BIAS), self.builder
+        with b.if_then(b.icmp_signed("!=", bias, ir.Constant(I64, 0))):
+            for j in range(self.nv):
+                address = self._add(bias, j * 4 * self.isa.lanes)
+                value = self._load(address, masked=j == self.nv - 1)
+                for row in self.acc:
+                    b.store(b.fadd(b.load(row[j]), value), row[j])
+
+    def _apply_post_ops(self) -> None:
+        b = self.builder
+        head, done = b.append_basic_block("ops"), b.append_basic_block("ops.end")
+        following = b.append_basic_block("ops.next")
+        codes, scales, before = self._word(POST_OPS), self._word(POST_OP_SCALES), b.block
+        b.branch(head)
+        b.position_at_end(head)
+        left, scale = b.phi(I64), b.phi(I64)
+        left.add_incoming(codes, before)
+        scale.add_incoming(scales, before)
+        switch = b.switch(b.and_(left, ir.Constant(I64, 15)), done)
+        for code, op in ((OP_RELU, self._relu), (OP_SUM, self._sum)):
+            block = b.append_basic_block("op")
+            switch.add_case(ir.Constant(I64, code), block)
+            b.position_at_end(block)
+            op(scale)
+            b.branch(following)
+        b.position_at_end(following)
+        left.add_incoming(b.lshr(left, ir.Constant(I64, 4)), following)
+        scale.add_incoming(self._add(scale, 4), following)
+        b.branch(head)
+        b.position_at_end(done)
+
+    def _relu(self, scale: ir.Value) -> None:
+        """max(x, 0), keeping NaN as it is: `x < 0 ? 0 : x`."""
+        b, zeros = self.builder, ir.Constant(self.vector, [0.0] * self.isa.lanes)
+        for row in self.acc:
+            for cell in row:
+                value = b.load(cell)
+                b.store(b.select(b.fcmp_ordered("<", value, zeros), zeros, value), cell)
+
+    def _sum(self, scale: ir.Value) -> None:
+        """x + scale * (what C held before)."""
+        b = self.builder
+        factor = self._splat(b.load(self._pointer(scale, F32), align=4))
+        before = [[self._alloca(self.vector) for _ in row] for row in self.acc]
+        self._load_rows(C, C_OFFSETS, before)
+        for row, held in zip(self.acc, before, strict=True):
+            for cell, old in zip(row, held, strict=True):
+                b.store(self._fma(factor, b.load(old), b.load(cell)), cell)
+
+
+def _tile_function(module: ir.Module, isa: Isa, mr: int, nv: int, depthwise: bool) -> ir.Function:
+    name = f"tpi_{'dw' if depthwise else 'mm'}_f32_{isa.name}_{mr}x{nv}"
+    found = module.globals.get(name)
+    if found is not None:
+        return found
+    function = ir.Function(module, TILE, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    _Tile(function, isa, mr, nv, depthwise).emit()
+    return function
+
+
+def emit_switch(
+    builder: ir.IRBuilder, isa: Isa, mr: ir.Value, nv: ir.Value, args: ir.Value, depthwise: bool
+) -> None:
+    """Call the tile for (mr, nv); a pair outside `isa.rows` does nothing."""
+    module, done = builder.module, builder.append_basic_block("tile.done")
+    key = builder.add(builder.shl(nv, ir.Constant(I64, 8)), mr)
+    switch = builder.switch(key, done)
+    for width in range(1, len(isa.rows) + 1):
+        for height in range(1, isa.rows[width - 1] + 1):
+            block = builder.append_basic_block(f"tile.{height}x{width}")
+            switch.add_case(ir.Constant(I64, (width << 8) + height), block)
+            builder.position_at_end(block)
+            builder.call(_tile_function(module, isa, height, width, depthwise), [args])
+            builder.branch(done)
+    builder.position_at_end(done)

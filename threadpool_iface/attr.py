@@ -1,0 +1,61 @@
+"""PrimitiveAttr: what a primitive is created with besides its shapes. A value; never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import index
+from typing import Literal
+
+from .decomposition import Decomposition
+
+MAX_THREADS = 4096
+
+
+@dataclass(frozen=True)
+class PrimitiveAttr:
+    """Attributes of a primitive.
+
+    Parameters
+    ----------
+    max_num_threads : int or None
+        The most tasks the primitive's work is split into. `None`: `get_max_threads()` when the
+        primitive is created. `0`: one task, always on the calling thread, never through a pool.
+        `n >= 1`: at most `n` tasks, run by whatever pool is active at execution. The result has
+        the same bits for every value.
+    decomposition : "creation", "execution" or Decomposition
+        When the split is chosen: once, when the primitive is created; or at every execution, from
+        the smaller of the bound and the size of the pool that runs it. A `Decomposition` is used
+        as given, if its grid fits the problem and the bound.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong type, or outside its domain.
+    """
+
+    max_num_threads: int | None = None
+    decomposition: Literal["creation", "execution"] | Decomposition = "creation"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max_num_threads", _checked_bound(self.max_num_threads))
+        choice = self.decomposition
+        if not isinstance(choice, Decomposition) and choice not in ("creation", "execution"):
+            kind = ValueError if isinstance(choice, str) else TypeError
+            raise kind(
+                'decomposition must be "creation", "execution" or a Decomposition, '
+                f"not {choice!r}"
+            )
+
+
+def _checked_bound(value: int | None) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        raise TypeError(f"max_num_threads must be an integer or None, not {value!r}")
+    try:
+        bound = index(value)
+    except TypeError:
+        raise TypeError(f"max_num_threads must be an integer or None, not {value!r}") from None
+    if not 0 <= bound <= MAX_THREADS:
+        raise ValueError(f"max_num_threads must be in 0..{MAX_THREADS}, not {bound}")
+    return bound

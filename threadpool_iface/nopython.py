@@ -1,0 +1,39 @@
+"""The C core for nopython code: its functions as numba external functions, by symbol name.
+
+Names, not addresses, so that code calling them can be cached on disk. numba calls `init` through
+its extension entry point before it links anything, so a function loaded from the cache works even
+when it is the first thing a process runs. Only this module of the package imports numba's parts,
+and only when asked.
+
+Call them from functions compiled with `nogil=True`: a region entered with the GIL held deadlocks
+as soon as one of its tasks needs it.
+"""
+
+from __future__ import annotations
+
+from llvmlite import binding
+from numba.core import types
+
+from .native import ffi, lib
+
+_SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_in_parallel", "tpi_max_threads")
+
+
+def init() -> None:
+    """Make the symbols known to LLVM in this process. Idempotent."""
+    for name in _SYMBOLS:
+        binding.add_symbol(name, int(ffi.cast("uintptr_t", ffi.addressof(lib, name))))
+
+
+init()
+
+_I32, _ADDRESS = types.int32, types.int64
+
+#: `int32(int32 nthr, address task, address ctx)`: a region on the effective pool.
+tpi_parallel = types.ExternalFunction("tpi_parallel", _I32(_I32, _ADDRESS, _ADDRESS))
+#: `int32(address pool, int32 nthr, address task, address ctx)`; pool 0: inline.
+tpi_pool_parallel = types.ExternalFunction(
+    "tpi_pool_parallel", _I32(_ADDRESS, _I32, _ADDRESS, _ADDRESS)
+)
+tpi_in_parallel = types.ExternalFunction("tpi_in_parallel", _I32())
+tpi_max_threads = types.ExternalFunction("tpi_max_threads", _I32())
