@@ -40,8 +40,6 @@ ARGS_WORDS = 18
 OP_END, OP_RELU, OP_SUM = 0, 1, 2
 MAX_POST_OPS = 15
 
-UNROLL = 4  # K steps per trip: enough for the loop's own instructions to hide behind the FMAs
-
 
 class _Tile:
     """Emits the body of one MR x nv tile into `function(args)`."""
@@ -140,26 +138,27 @@ class _Tile:
             with no:
                 otherwise()
 
-    def _loop(self, name: str, count: ir.Value, step: int, body, start: ir.Value | None = None):
-        """`for (i = start; i + step <= count; i += step) body(i)`; returns the final i."""
+    def _loop(self, name: str, count: ir.Value, steps: list[tuple[ir.Value, ir.Value]], body):
+        """Call `body(*cursors)` `count` times; cursor i starts and advances as `steps[i]` says."""
         b = self.builder
-        first = start if start is not None else ir.Constant(I64, 0)
         before = b.block
-        head = b.append_basic_block(name)
-        inside = b.append_basic_block(name + ".body")
-        after = b.append_basic_block(name + ".end")
+        head, inside, after = (b.append_basic_block(name + s) for s in ("", ".body", ".end"))
         b.branch(head)
         b.position_at_end(head)
-        index = b.phi(I64)
-        index.add_incoming(first, before)
-        following = b.add(index, ir.Constant(I64, step))
-        b.cbranch(b.icmp_signed("<=", following, count), inside, after)
+        left = b.phi(I64)
+        cursors = [b.phi(I64) for _ in steps]
+        b.cbranch(b.icmp_signed(">", left, ir.Constant(I64, 0)), inside, after)
         b.position_at_end(inside)
-        body(index)
-        index.add_incoming(following, b.block)
+        body(*cursors)
+        moved = [b.add(c, step) for c, (_, step) in zip(cursors, steps, strict=True)]
+        fewer = b.sub(left, ir.Constant(I64, 1))
+        left.add_incoming(count, before)
+        left.add_incoming(fewer, b.block)
+        for cursor, (start, _), following in zip(cursors, steps, moved, strict=True):
+            cursor.add_incoming(start, before)
+            cursor.add_incoming(following, b.block)
         b.branch(head)
         b.position_at_end(after)
-        return index
 
     # -- the three parts of a tile ------------------------------------------------------------
 
@@ -189,31 +188,19 @@ class _Tile:
 
     def _accumulate(self) -> None:
         rows = self._row_addresses(A, A_OFFSETS)
-        self.a_step, self.b_stride = self._word(A_STEP), self._word(B_STRIDE)
-        b_base = self._word(B)
-        segments, length = self._word(SEGMENTS), self._word(LENGTH)
+        zero, entry_size = ir.Constant(I64, 0), ir.Constant(I64, 16)
+        a_step, b_base, b_stride = self._word(A_STEP), self._word(B), self._word(B_STRIDE)
+        length = self._word(LENGTH)
 
-        def segment(s: ir.Value) -> None:
-            entry = self._add(segments, self.builder.shl(s, ir.Constant(I64, 4)))
-            a_offset = self._load_word(entry, 0)
-            a_rows = [self._add(row, a_offset) for row in rows]
-            b_row = self._add(b_base, self.builder.mul(self._load_word(entry, 1), self.b_stride))
-            self._steps(a_rows, b_row, length)
+        def segment(entry: ir.Value) -> None:
+            a_rows = [self._add(row, self._load_word(entry, 0)) for row in rows]
+            b_row = self._add(b_base, self.builder.mul(self._load_word(entry, 1), b_stride))
+            # Cursors, not multiples of k: with those LLVM keeps an address for each row and step
+            # and spills them (half the speed at 8x1).
+            self._loop("k", length, [(zero, a_step), (b_row, b_stride)],
+                       lambda a, b: self._rank_one([self._add(row, a) for row in a_rows], b))
 
-        self._loop("segment", self._word(NSEGMENTS), 1, segment)
-
-    def _steps(self, a_rows, b_row, length) -> None:
-        def step(k: ir.Value, u: int) -> None:
-            b_address = self._add(b_row, self.builder.mul(self._add(k, u), self.b_stride))
-            a_offset = self.builder.mul(self._add(k, u), self.a_step)
-            self._rank_one([self._add(row, a_offset) for row in a_rows], b_address)
-
-        def trip(k: ir.Value) -> None:
-            for u in range(UNROLL):
-                step(k, u)
-
-        done = self._loop("k", length, UNROLL, trip)
-        self._loop("k.rest", length, 1, lambda k: step(k, 0), start=done)
+        self._loop("segment", self._word(NSEGMENTS), [(self._word(SEGMENTS), entry_size)], segment)
 
     def _rank_one(self, a_addresses, b_address) -> None:
         b, width = self.builder, 4 * self.isa.lanes
