@@ -51,6 +51,15 @@ def kernel(function: Callable[..., Any]) -> Any:
     return dispatcher
 
 
+def fixed_kernel(what: str, function: Callable[..., Any], signature: Any) -> Any:
+    """`kernel` for one signature only: arguments are converted to it, never specialised on."""
+    dispatcher = kernel(function)
+    with announced(what):
+        dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
+
+
 class _CFunction(CFunc):  # type: ignore[misc]
     def enable_caching(self) -> None:
         self._cache = _Cache(self._pyfunc)

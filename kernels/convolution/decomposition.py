@@ -1,0 +1,43 @@
+"""How a Conv2d is split: blocks from its shape alone, a grid over images, rows and panels."""
+
+from __future__ import annotations
+
+from threadpool_iface import Decomposition
+from threadpool_iface.decomposition import choose
+
+from ..costs import BYTES_PER_SECOND, FLOPS_PER_SECOND, REGION_SECONDS
+from ..microkernels.isa import Isa
+from .descriptor import Conv2dDescriptor
+
+DIMS = ("batch", "oh", "oc")
+
+#: K and pixel blocks, as for a GEMM: a KC x 64 panel of weights is 128 KiB, and the input under
+#: 120 pixels at most 240 KiB; 120 is a whole number of tiles of 6 and of 8 rows.
+KC = 512
+PIXELS = 120
+
+
+def group_panels(d: Conv2dDescriptor, isa: Isa) -> int:
+    """Panels of one group; all channels of a depthwise convolution are one group."""
+    channels = d.oc if d.depthwise else d.oc // d.groups
+    return -(-channels // isa.nr)
+
+
+def decompose(d: Conv2dDescriptor, isa: Isa, bound: int) -> Decomposition:
+    """The split into at most `bound` tasks that the cost model predicts to end first."""
+    taps = d.weights_shape[2] * d.weights_shape[3]
+    depth = taps * d.weights_shape[1]
+    panels = group_panels(d, isa) * (1 if d.depthwise else d.groups)
+    panel_columns = d.oc / panels if panels else 0.0
+
+    def seconds(share: tuple[int, ...]) -> float:
+        images, rows, own_panels = share
+        columns = own_panels * panel_columns
+        flops = 2.0 * images * rows * d.ow * columns * depth
+        rows_read = min(d.ih, rows * d.stride[0] + d.dilation[0] * (d.weights_shape[2] - 1))
+        read = images * rows_read * d.iw * d.ic + columns * depth
+        moved = 4.0 * (read + images * rows * d.ow * columns)
+        return flops / FLOPS_PER_SECOND + moved / BYTES_PER_SECOND
+
+    extent = (d.batch, d.oh, panels)
+    return choose(DIMS, extent, (isa.mr, isa.nr), bound, seconds, REGION_SECONDS)

@@ -1,0 +1,393 @@
+"""The nopython side of Conv2d: the task's own loops, and the call that starts the tasks.
+
+A convolution is a GEMM whose rows are output pixels, whose columns are output channels and whose K
+runs over the taps that fall inside the image. Output pixels with the same set of such taps form
+rectangles: one large interior and thin edges. Inside a rectangle every pixel has the same segments
+(see `emit`), so padding is neither copied nor multiplied: it contributes nothing, not even when a
+weight is infinite. A task owns a range of images, output rows and panels of output channels; it
+cuts each rectangle into blocks of pixels and walks K blocks and panels over each.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from ..compiling import c_function, fixed_kernel, kernel
+from ..microkernels import emit
+from ..microkernels.memory import load_f32, store_f32, store_i64
+from ..panels import balance, sweep_panels
+from ..words import EFFECTIVE_POOL, TASK, begin, note_thread, region, word
+from . import layout as w
+from .packing import pack_task, reorder_task
+
+
+@kernel
+def _first_tap(out, stride, dilation, pad, taps):
+    """First tap of output position `out` that is not in the leading padding."""
+    before = pad - out * stride
+    return 0 if before <= 0 else min(taps, (before + dilation - 1) // dilation)
+
+
+@kernel
+def _end_tap(out, stride, dilation, pad, taps, size):
+    """One past the last tap of `out` inside `size` input positions; at least its first tap."""
+    inside = size + pad - out * stride
+    end = 0 if inside <= 0 else min(taps, (inside + dilation - 1) // dilation)
+    return max(end, _first_tap(out, stride, dilation, pad, taps))
+
+
+@kernel
+def _run_end(start, end, stride, dilation, pad, taps, size):
+    """End of the run of positions from `start` that see the same taps as `start`."""
+    first = _first_tap(start, stride, dilation, pad, taps)
+    last = _end_tap(start, stride, dilation, pad, taps, size)
+    stop = start + 1
+    while (
+        stop < end
+        and _first_tap(stop, stride, dilation, pad, taps) == first
+        and _end_tap(stop, stride, dilation, pad, taps, size) == last
+    ):
+        stop += 1
+    return stop
+
+
+@kernel
+def _k_blocks(context, kh_taps, kw_taps):
+    """(runs, elements in a run, K blocks) of a pixel that sees kh_taps x kw_taps taps."""
+    ic, kc = word(context, w.IC), word(context, w.KC)
+    runs, length = kh_taps * kw_taps, ic
+    if word(context, w.MERGED) != 0:
+        runs, length = kh_taps, ic * kw_taps
+    if runs == 0 or length == 0:
+        return 0, 0, 1
+    if length > kc:
+        return runs, length, runs * ((length + kc - 1) // kc)
+    group = min(kc // length, w.MAX_SEGMENTS)
+    return runs, length, (runs + group - 1) // group
+
+
+@kernel
+def _run_position(context, run, kh, kw, kw_taps):
+    """(byte offset into the input, row of packed weights) where a run starts."""
+    y, x = kh + run, kw
+    if word(context, w.MERGED) == 0:
+        y, x = kh + run // kw_taps, kw + run % kw_taps
+    offset = y * word(context, w.DILATION_H) * word(context, w.SRC_H)
+    offset += x * word(context, w.DILATION_W) * word(context, w.SRC_W)
+    return offset, (y * word(context, w.KW) + x) * word(context, w.IC)
+
+
+@kernel
+def _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps):
+    """Write the segments of one K block: part of a long run, or several whole short ones."""
+    args, segments = scratch + w.ARGS, scratch + w.SEGMENTS
+    store_i64(args + 8 * emit.FIRST, 1 if block == 0 else 0)
+    store_i64(args + 8 * emit.LAST, 1 if block == blocks - 1 else 0)
+    if runs == 0:
+        store_i64(args + 8 * emit.NSEGMENTS, 0)
+        return
+    chunks = blocks // runs
+    if chunks > 1 or length > word(context, w.KC):
+        run, chunk = block // chunks, block % chunks
+        start, end = balance(length, chunks, chunk), balance(length, chunks, chunk + 1)
+        offset, row = _run_position(context, run, kh, kw, kw_taps)
+        store_i64(segments, offset + start * word(context, w.SRC_C))
+        store_i64(segments + 8, row + start)
+        store_i64(args + 8 * emit.NSEGMENTS, 1)
+        store_i64(args + 8 * emit.LENGTH, end - start)
+        return
+    first, last = balance(runs, blocks, block), balance(runs, blocks, block + 1)
+    for run in range(first, last):
+        offset, row = _run_position(context, run, kh, kw, kw_taps)
+        store_i64(segments + 16 * (run - first), offset)
+        store_i64(segments + 16 * (run - first) + 8, row)
+    store_i64(args + 8 * emit.NSEGMENTS, last - first)
+    store_i64(args + 8 * emit.LENGTH, length)
+
+
+@kernel
+def _sweep(context, scratch, pixels, source, group, first, end, p, c):
+    """Panels first..end-1 of one group for the pixels in the tables."""
+    args, tables = scratch + w.ARGS, scratch + w.TABLES
+    table = 8 * word(context, w.PIXELS)
+    panel_bytes, oc = word(context, w.PANEL_BYTES), word(context, w.OC)
+    packed = word(context, w.PACKED) + group * word(context, w.GROUP_BYTES)
+    bias = word(context, w.BIAS)
+    if bias != 0:
+        bias += 4 * group * oc
+    store_i64(args + 8 * emit.A, source)
+    sweep_panels(
+        word(context, w.MICROKERNEL), args, pixels, tables, tables + table, tables + 2 * table,
+        first, end, oc, word(context, w.LANES), word(context, w.MR_TABLE),
+        packed, panel_bytes, 4 * word(context, w.NR),
+        packed + (word(context, w.GROUP_PANELS) - 1) * panel_bytes, p, c, bias,
+    )
+
+
+@kernel
+def _group_panels(context, scratch, pixels, source, first, end, p, c):
+    """One K block of `first..end-1`, panels counted over all groups."""
+    if word(context, w.DEPTHWISE) != 0:
+        # A panel of channels reads the same channels of the input.
+        width = 4 * word(context, w.NR)
+        for panel in range(first, end):
+            _sweep(context, scratch, pixels, source + width * panel, 0, panel, panel + 1, p, c)
+        return
+    panels = word(context, w.GROUP_PANELS)
+    group_step = word(context, w.IC) * word(context, w.SRC_C)
+    for group in range(first // panels, (end + panels - 1) // panels):
+        shift = 4 * group * word(context, w.OC)
+        _sweep(context, scratch, pixels, source + group * group_step, group,
+               max(first - group * panels, 0), min(end - group * panels, panels),
+               p + shift, c + shift)
+
+
+@kernel
+def _fill_tables(context, scratch, pixels, start, y, x, width, direct):
+    """Offsets of `pixels` pixels from number `start` of the rectangle at (y, x)."""
+    tables, table = scratch + w.TABLES, 8 * word(context, w.PIXELS)
+    a_h = word(context, w.STRIDE_H) * word(context, w.SRC_H)
+    a_w = word(context, w.STRIDE_W) * word(context, w.SRC_W)
+    c_h, c_w = word(context, w.DST_H), word(context, w.DST_W)
+    row, column = y + start // width, x + start % width
+    tile_row = 4 * word(context, w.NR)
+    for i in range(pixels):
+        store_i64(tables + 8 * i, row * a_h + column * a_w)
+        there = row * c_h + column * c_w
+        store_i64(tables + table + 8 * i, there if direct else i * tile_row)
+        store_i64(tables + 2 * table + 8 * i, there if direct else i * tile_row)
+        column += 1
+        if column == x + width:
+            column = x
+            row += 1
+
+
+@kernel
+def _move_tile(context, results, target, pixels, start, y, x, width, valid, load):
+    """Copy a block's results between the tile buffer and an output of any strides."""
+    nr, by_c = word(context, w.NR), word(context, w.DST_C)
+    for i in range(pixels):
+        row, column = y + (start + i) // width, x + (start + i) % width
+        there = target + row * word(context, w.DST_H) + column * word(context, w.DST_W)
+        here = results + 4 * nr * i
+        for j in range(valid):
+            if load:
+                store_f32(here + 4 * j, load_f32(there + by_c * j))
+            else:
+                store_f32(there + by_c * j, load_f32(here + 4 * j))
+
+
+@kernel
+def _panel_through_tile(
+    context, scratch, pixels, source, panel, target, start, y, x, width, kh, kh_taps, kw, kw_taps
+):
+    """One panel whose results cannot go straight to the output: strided, or still to be read."""
+    results = scratch + w.TABLES + 24 * word(context, w.PIXELS)
+    partials = results + 4 * word(context, w.NR) * word(context, w.PIXELS)
+    nr, oc, panels = word(context, w.NR), word(context, w.OC), word(context, w.GROUP_PANELS)
+    group, local = panel // panels, panel % panels
+    valid = min(nr, oc - local * nr)
+    channels = target + (group * oc + local * nr) * word(context, w.DST_C)
+    if word(context, w.NEEDS_OUT) != 0:
+        _move_tile(context, results, channels, pixels, start, y, x, width, valid, True)
+    runs, length, blocks = _k_blocks(context, kh_taps, kw_taps)
+    shift = 4 * (group * oc + local * nr)  # what the sweep adds for this panel
+    for block in range(blocks):
+        _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
+        _group_panels(context, scratch, pixels, source, panel, panel + 1,
+                      partials - shift, results - shift)
+    _move_tile(context, results, channels, pixels, start, y, x, width, valid, False)
+
+
+@kernel
+def _rectangle(context, scratch, source, target, first, end, y, end_y, x, end_x):
+    """All pixels of [y, end_y) x [x, end_x), which see the same taps; panels first..end-1."""
+    kh = _first_tap(y, word(context, w.STRIDE_H), word(context, w.DILATION_H),
+                    word(context, w.PAD_TOP), word(context, w.KH))
+    kw = _first_tap(x, word(context, w.STRIDE_W), word(context, w.DILATION_W),
+                    word(context, w.PAD_LEFT), word(context, w.KW))
+    kh_taps = _end_tap(y, word(context, w.STRIDE_H), word(context, w.DILATION_H),
+                       word(context, w.PAD_TOP), word(context, w.KH), word(context, w.IH)) - kh
+    kw_taps = _end_tap(x, word(context, w.STRIDE_W), word(context, w.DILATION_W),
+                       word(context, w.PAD_LEFT), word(context, w.KW), word(context, w.IW)) - kw
+    if kh_taps == 0 or kw_taps == 0:
+        kh_taps, kw_taps = 0, 0
+    width, step = end_x - x, word(context, w.PIXELS)
+    total = width * (end_y - y)
+    runs, length, blocks = _k_blocks(context, kh_taps, kw_taps)
+    direct = word(context, w.DST_C) == 4 and (word(context, w.NEEDS_OUT) == 0 or blocks == 1)
+    for start in range(0, total, step):
+        pixels = min(step, total - start)
+        _fill_tables(context, scratch, pixels, start, y, x, width, direct)
+        if direct:
+            for block in range(blocks):
+                _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
+                _group_panels(context, scratch, pixels, source, first, end, target, target)
+        else:
+            for panel in range(first, end):
+                _panel_through_tile(context, scratch, pixels, source, panel, target, start, y, x,
+                                    width, kh, kh_taps, kw, kw_taps)
+
+
+@kernel
+def _image_rows(context, scratch, source, target, first, end, y, end_y):
+    """Output rows y..end_y-1 of one image, cut into rectangles of equal taps."""
+    out_w = word(context, w.OW)
+    while y < end_y:
+        stop_y = _run_end(y, end_y, word(context, w.STRIDE_H), word(context, w.DILATION_H),
+                          word(context, w.PAD_TOP), word(context, w.KH), word(context, w.IH))
+        x = 0
+        while x < out_w:
+            stop_x = _run_end(x, out_w, word(context, w.STRIDE_W), word(context, w.DILATION_W),
+                              word(context, w.PAD_LEFT), word(context, w.KW), word(context, w.IW))
+            _rectangle(context, scratch, source, target, first, end, y, stop_y, x, stop_x)
+            x = stop_x
+        y = stop_y
+
+
+@c_function("convolution", TASK)
+def convolution_task(context, ithr, nthr):
+    """Task `ithr` of the grid batch x oh x oc, oc fastest."""
+    grid_oh, grid_oc = word(context, w.GRID_OH), word(context, w.GRID_OC)
+    part_oc = ithr % grid_oc
+    part_oh = ithr // grid_oc % grid_oh
+    part_batch = ithr // (grid_oc * grid_oh)
+    scratch = context + word(context, w.TASKS_OFFSET) + ithr * word(context, w.TASK_BYTES)
+    note_thread(word(context, w.THREADS), ithr)
+    args = scratch + w.ARGS
+    store_i64(args + 8 * emit.A_STEP, word(context, w.SRC_C))
+    store_i64(args + 8 * emit.SEGMENTS, scratch + w.SEGMENTS)
+    store_i64(args + 8 * emit.LENGTH, 0)
+    store_i64(args + 8 * emit.POST_OPS, word(context, w.POST_OPS))
+    store_i64(args + 8 * emit.POST_OP_SCALES, word(context, w.SCALES))
+    panels = word(context, w.GROUP_PANELS) * word(context, w.GROUPS)
+    first, end = balance(panels, grid_oc, part_oc), balance(panels, grid_oc, part_oc + 1)
+    out_h, batch = word(context, w.OH), word(context, w.BATCH)
+    grid_batch = word(context, w.GRID_BATCH)
+    y, end_y = balance(out_h, grid_oh, part_oh), balance(out_h, grid_oh, part_oh + 1)
+    corner = word(context, w.PAD_TOP) * word(context, w.SRC_H)
+    corner += word(context, w.PAD_LEFT) * word(context, w.SRC_W)
+    for n in range(
+        balance(batch, grid_batch, part_batch), balance(batch, grid_batch, part_batch + 1)
+    ):
+        source = word(context, w.SRC) + n * word(context, w.SRC_N) - corner
+        target = word(context, w.DST) + n * word(context, w.DST_N)
+        _image_rows(context, scratch, source, target, first, end, y, end_y)
+    return 0
+
+
+@kernel
+def _fill_arrays(context, src, dst):
+    """`src` and `dst` come with their axes in the order n, h, w, c."""
+    store_i64(context + 8 * w.SRC, src.ctypes.data)
+    store_i64(context + 8 * w.DST, dst.ctypes.data)
+    for i in range(4):
+        store_i64(context + 8 * (w.SRC_N + i), src.strides[i])
+        store_i64(context + 8 * (w.DST_N + i), dst.strides[i])
+
+
+@kernel
+def _fill_weights(context, weights):
+    store_i64(context + 8 * w.WEIGHTS, weights.ctypes.data)
+    for i in range(4):
+        store_i64(context + 8 * (w.WEIGHTS_OC + i), weights.strides[i])
+
+
+@kernel
+def _provide_input(context, pool, tasks):
+    """Reorder the input if the kernel cannot read it where it lies. Returns a code."""
+    channels, iw = word(context, w.CHANNELS), word(context, w.IW)
+    code = 0
+    if word(context, w.DEPTHWISE) != 0 and word(context, w.SRC_C) != 4:
+        units = word(context, w.BATCH) * word(context, w.IH)
+        code = region(pool, min(word(context, w.TASKS), units), tasks[2], context)
+        store_i64(context + 8 * w.SRC, context + word(context, w.NHWC_OFFSET))
+        store_i64(context + 8 * w.SRC_N, 4 * channels * iw * word(context, w.IH))
+        store_i64(context + 8 * w.SRC_H, 4 * channels * iw)
+        store_i64(context + 8 * w.SRC_W, 4 * channels)
+        store_i64(context + 8 * w.SRC_C, 4)
+    merged = (
+        word(context, w.GROUPS) == 1
+        and word(context, w.DEPTHWISE) == 0
+        and word(context, w.DILATION_W) == 1
+        and word(context, w.SRC_W) == word(context, w.SRC_C) * channels
+    )
+    store_i64(context + 8 * w.MERGED, 1 if merged else 0)
+    return code
+
+
+@kernel
+def _provide_panels(context, pool, tasks, weights):
+    """Point at packed weights, packing them first if they are plain. Returns a code."""
+    if weights.ndim == 1:
+        store_i64(context + 8 * w.PACKED, weights.ctypes.data)
+        return 0
+    _fill_weights(context, weights)
+    store_i64(context + 8 * w.PACKED, context + word(context, w.PACKED_OFFSET))
+    units = word(context, w.GROUP_PANELS) * word(context, w.GROUPS)
+    return region(pool, min(word(context, w.TASKS), units), tasks[1], context)
+
+
+def _execute(pool, plan, scratch, verbose, tasks, src, weights, bias, dst):
+    """Run one convolution; `tasks` holds the addresses of the three tasks. Returns a code.
+
+    `weights` is a one-dimensional array when it is packed. `bias` of size 0 is none.
+    """
+    context = begin(plan, scratch)
+    _fill_arrays(context, src, dst)
+    store_i64(context + 8 * w.BIAS, bias.ctypes.data if bias.size > 0 else 0)
+    if verbose:
+        store_i64(context + 8 * w.THREADS, context + word(context, w.THREADS_OFFSET))
+    code = _provide_input(context, pool, tasks)
+    if code == 0:
+        code = _provide_panels(context, pool, tasks, weights)
+    if code == 0:
+        code = region(pool, word(context, w.TASKS), tasks[0], context)
+    return code
+
+
+def _pack(plan, scratch, task, weights, panels):
+    """Pack all weights into `panels`, on the calling thread's pool. Returns a code."""
+    context = begin(plan, scratch)
+    _fill_weights(context, weights)
+    store_i64(context + 8 * w.PACKED, panels.ctypes.data)
+    units = word(context, w.GROUP_PANELS) * word(context, w.GROUPS)
+    return region(EFFECTIVE_POOL, min(word(context, w.TASKS), units), task, context)
+
+
+_WORDS = types.Array(types.int64, 1, "C")
+_PLAN = types.Array(types.int64, 1, "C", readonly=True)
+
+
+def _input(dims: int) -> types.Array:
+    return types.Array(types.float32, dims, "A", readonly=True)
+
+
+@cache
+def execute(packed: bool) -> Any:
+    """`_execute` compiled for packed or plain weights, whatever the arrays' strides."""
+    signature = types.int32(
+        types.int64, _PLAN, _WORDS, types.boolean, _PLAN, _input(4), _input(1 if packed else 4),
+        _input(1), types.Array(types.float32, 4, "A"),
+    )
+    return fixed_kernel("convolution calls", _execute, signature)
+
+
+@cache
+def pack() -> Any:
+    """`_pack`, compiled."""
+    panels = types.Array(types.float32, 1, "C")
+    signature = types.int32(_PLAN, _WORDS, types.int64, _input(4), panels)
+    return fixed_kernel("convolution weight packing calls", _pack, signature)
+
+
+@cache
+def tasks() -> np.ndarray:
+    """Addresses of the tasks: the convolution, packing weights, reordering the input."""
+    addresses = np.array([convolution_task(), pack_task(), reorder_task()], dtype=np.int64)
+    addresses.flags.writeable = False
+    return addresses

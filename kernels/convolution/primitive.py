@@ -1,0 +1,185 @@
+"""Conv2d: the primitive a user creates and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from threadpool_iface import Decomposition, PrimitiveAttr, Stream
+from threadpool_iface.errors import check
+
+from ..cache import primitives
+from ..microkernels import isa
+from ..operands import checked, checked_bias, checked_out
+from ..packed import PackedWeights, aligned_floats
+from ..post_ops import PostOp, parse
+from ..primitive import Primitive, Split, announce_creation, checked_attr, resolved_bound
+from ..shapes import checked_dtype, checked_flag
+from .decomposition import decompose
+from .descriptor import AXES, Conv2dDescriptor, describe_conv2d
+from .driver import execute, pack, tasks
+from .plan import make_split, packed_floats, weights_layout
+
+
+class Conv2d(Primitive):
+    """A 2-D convolution (cross-correlation) in float32:
+
+        out[n, o, y, x] = post_ops(bias[o] + sum over c, i, j of
+            weights[o, c, i, j] * src[n, group(o) + c, y * sh + i * dh - top, x * sw + j * dw - left])
+
+    where taps outside the image are left out.
+
+    Parameters
+    ----------
+    src_shape : tuple of int
+        Shape of the input array in `layout`: (N, C, H, W) or (N, H, W, C).
+    weights_shape : tuple of int
+        (output channels, C // groups, KH, KW), in either layout.
+    stride, dilation : int or (int, int)
+        For height and width; a dilation of 1 is dense.
+    padding : int, (ph, pw) or (top, bottom, left, right)
+        Positions around the image; they contribute nothing, whatever the weights.
+    groups : int
+        Divides input and output channels; as many as channels is depthwise.
+    layout : "nchw" or "nhwc"
+        Of input and output. Their strides are free; contiguous NHWC is the fastest.
+    dtype : dtype
+        float32.
+    bias : bool
+        Whether calls take a bias of shape (output channels,).
+    post_ops : sequence of str or post-op
+        Applied in order after the bias: "relu", "sum", `Relu()`, `Sum(scale)`.
+    attr : PrimitiveAttr
+        Bound on the tasks and when the split is chosen.
+
+    Notes
+    -----
+    Each output is one chain of multiply-adds in the order i, j, c, so the result has the same bits
+    for every bound, pool and stride, and for packed and plain weights. Equal arguments give the
+    same object, from the primitive cache. A primitive may be called from any number of threads at
+    once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+
+    kind = "convolution"
+
+    def __new__(
+        cls, src_shape: Sequence[int], weights_shape: Sequence[int], *,
+        stride: int | tuple[int, int] = 1, padding: int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, int] = 1, groups: int = 1, layout: str = "nchw",
+        dtype: Any = "float32", bias: bool = False, post_ops: Sequence[str | PostOp] = (),
+        attr: PrimitiveAttr = PrimitiveAttr(),  # noqa: B008
+    ) -> Conv2d:
+        started = perf_counter()
+        descriptor = describe_conv2d(
+            src_shape, weights_shape, stride, padding, dilation, groups, layout,
+            checked_dtype(dtype), checked_flag(bias, "bias"), parse(post_ops),
+        )
+        bound = resolved_bound(checked_attr(attr))
+
+        def create() -> Conv2d:
+            made = object.__new__(cls)
+            Primitive.__init__(made, descriptor, attr, bound)
+            announce_creation(made, started)
+            return made
+
+        return primitives.get_or_create((cls, descriptor, attr, bound), create)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Everything is done by __new__, which may return a primitive that already exists.
+        pass
+
+    @property
+    def kernel_name(self) -> str:
+        family = "depthwise" if self.descriptor.depthwise else "direct"
+        return f"{family}_f32:{isa.current().name}"
+
+    def __call__(
+        self, src: np.ndarray, weights: np.ndarray | PackedWeights,
+        bias: np.ndarray | None = None, *, out: np.ndarray | None = None,
+        stream: Stream | None = None,
+    ) -> np.ndarray:
+        """Convolve.
+
+        Parameters
+        ----------
+        src : ndarray of float32, shape `src_shape`
+            Any strides.
+        weights : ndarray of float32, shape `weights_shape`, or what `pack_weights` returned
+            Any strides. Plain weights are packed by every call: pack those you use again.
+        bias : ndarray of float32, shape (output channels,), or None
+            Exactly if the primitive was created with `bias=True`.
+        out : ndarray of float32, optional
+            Where to write; any strides, no overlap with an input. Required by the post-op sum.
+        stream : Stream, optional
+            Where to run; the calling thread's effective pool by default.
+
+        Returns
+        -------
+        ndarray of float32 in `layout`
+            `out`, or a new array.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An operand that does not fit the descriptor.
+        ThreadpoolError
+            The pool is closed or failed.
+        """
+        d: Conv2dDescriptor = self.descriptor
+        src = checked(src, "src", d.src_shape)
+        if type(weights) is PackedWeights:
+            weights = weights.panels_for(weights_layout(d, isa.current()))
+        else:
+            weights = checked(weights, "weights", d.weights_shape)
+        bias = checked_bias(bias, d.bias, d.oc)
+        result = checked_out(out, d.out_shape, d.needs_out, src, weights, bias)
+        if result.size == 0:
+            return result
+        if not result.flags.aligned:
+            aligned = result.copy()
+            self._run(src, weights, bias, aligned, stream)
+            result[...] = aligned
+        else:
+            self._run(src, weights, bias, result, stream)
+        return result
+
+    def _run(
+        self, src: np.ndarray, weights: np.ndarray, bias: np.ndarray, dst: np.ndarray,
+        stream: Stream | None,
+    ) -> None:
+        if self.descriptor.layout == "nchw":
+            src, dst = src.transpose(AXES["nchw"]), dst.transpose(AXES["nchw"])
+        run, addresses = execute(weights.ndim == 1), tasks()
+        self._execute(stream, lambda pool, plan, scratch, verbose: run(
+            pool, plan, scratch, verbose, addresses, src, weights, bias, dst))
+
+    def pack_weights(self, weights: np.ndarray) -> PackedWeights:
+        """A snapshot of `weights` in the kernel's own layout, accepted wherever they are.
+
+        It is valid for every Conv2d with the same `weights_shape` and `groups`, whatever its
+        bound, input size or layout; another one refuses it. Later changes of `weights` do not
+        reach it.
+        """
+        d: Conv2dDescriptor = self.descriptor
+        weights = checked(weights, "weights", d.weights_shape)
+        panels = aligned_floats(packed_floats(d, isa.current()))
+        if panels.size:
+            split = self._created
+            scratch = split.scratchpads.take()
+            check(pack()(split.plan, scratch, int(tasks()[1]), weights, panels))
+            split.scratchpads.give(scratch)
+        return PackedWeights(weights_layout(d, isa.current()), panels)
+
+    def _decompose(self, bound: int) -> Decomposition:
+        return decompose(self.descriptor, isa.current(), bound)
+
+    def _make_split(self, decomposition: Decomposition) -> Split:
+        return make_split(self.descriptor, decomposition, isa.current())

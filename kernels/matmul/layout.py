@@ -1,0 +1,47 @@
+"""Where Matmul's plan and context keep what: indices of int64 words.
+
+A plan is as long as a context; the words from CALL to the batch table, and that table's strides
+of A, B and C, are filled in by each execution.
+"""
+
+from __future__ import annotations
+
+(
+    # The kernel and its tiles.
+    MICROKERNEL, MR_TABLE, LANES, MR, NR,
+    # The problem, in elements, and its blocks.
+    BATCH, M, N, K, KC, MC, PANELS,
+    # The split.
+    GRID_BATCH, GRID_M, GRID_N, TASKS,
+    # After the sum: op codes, the address of their scales, whether partial sums need their own room.
+    POST_OPS, SCALES, PARTIALS,
+    # B: one of the modes below, matrices in B's own batch, bytes of a full panel and of a matrix.
+    B_MODE, B_MATRICES, PANEL_BYTES, MATRIX_BYTES,
+    TRANSPOSE_A, TRANSPOSE_B, BATCH_DIMS,
+    # Byte offsets into the scratchpad, counted from the context.
+    PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
+    CALL,
+) = range(31)
+
+(
+    # Addresses and byte strides of the call. PACKED is where packed panels lie, BIAS 0 if none,
+    # THREADS 0 or a slot for each task.
+    A, A_ROW, A_K, B, B_K, B_N, C, C_ROW, BIAS, PACKED, THREADS,
+    BATCH_TABLE,
+) = range(CALL, CALL + 12)
+
+#: How B is read: packed by the user, packed by every execution, or where it lies.
+B_PACKED, B_PACK, B_IN_PLACE = 0, 1, 2
+
+#: A row of the batch table: extent, then strides in bytes of A, B and C, and in packed matrices.
+BATCH_ROW = 5
+EXTENT, STRIDE_A, STRIDE_B, STRIDE_C, STRIDE_PACKED = range(BATCH_ROW)
+
+def context_words(batch_dims: int) -> int:
+    """Length of a context, batch table included."""
+    return BATCH_TABLE + BATCH_ROW * batch_dims
+
+
+# Byte offsets inside a task's scratch: argument block, one segment, three tables of MC offsets,
+# then MC x columns partial sums.
+ARGS, SEGMENT, TABLES = 0, 256, 320

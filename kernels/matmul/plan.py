@@ -1,0 +1,94 @@
+"""The plan of a Matmul: its descriptor and split as the table of words that tasks read."""
+
+from __future__ import annotations
+
+from math import prod
+
+from threadpool_iface import Decomposition
+
+from ..microkernels import f32
+from ..microkernels.isa import Isa
+from ..post_ops import encode
+from ..primitive import Split
+from ..scratchpad import Scratchpads
+from ..words import CACHE_LINE, mr_table, round_up, table
+from . import layout as w
+from .decomposition import IN_PLACE_ROWS, KC, MC
+from .descriptor import MatmulDescriptor
+
+
+def panel_bytes(d: MatmulDescriptor, isa: Isa) -> int:
+    """Bytes of a full panel."""
+    return 4 * isa.nr * d.k
+
+
+def matrix_bytes(d: MatmulDescriptor, isa: Isa) -> int:
+    """Bytes of one packed matrix: full panels, then one as wide as the vectors it needs."""
+    return 4 * d.k * round_up(d.n, isa.lanes)
+
+
+def _partial_sums(d: MatmulDescriptor) -> bool:
+    """Whether sums that span K blocks may not wait in C, which a post-op still has to read."""
+    return d.needs_out and d.k > KC
+
+
+def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> Split:
+    """Everything an execution needs to know, laid out as `layout` says."""
+    tasks = decomposition.tasks
+    ops, scales = encode(d.post_ops)
+    rows = min(MC, round_up(max(d.m, 1), isa.mr))
+    panels = -(-d.n // isa.nr)
+    mode = w.B_IN_PLACE if d.m <= IN_PLACE_ROWS and not d.transpose_b else w.B_PACK
+    dims = len(d.batch)
+    threads_offset = round_up(8 * w.context_words(dims), CACHE_LINE)
+    tasks_offset = threads_offset + round_up(8 * tasks, CACHE_LINE)
+    task_bytes = w.TABLES + 3 * 8 * rows
+    if _partial_sums(d):
+        task_bytes += 4 * rows * panels * isa.nr
+    task_bytes = round_up(task_bytes, CACHE_LINE)
+    packed_offset = tasks_offset + tasks * task_bytes
+    plan = table(
+        {
+            w.MICROKERNEL: f32.gemm(), w.MR_TABLE: mr_table(isa.rows),
+            w.LANES: isa.lanes, w.MR: isa.mr, w.NR: isa.nr,
+            w.BATCH: prod(d.batch), w.M: d.m, w.N: d.n, w.K: d.k,
+            w.KC: KC, w.MC: rows, w.PANELS: panels,
+            w.GRID_BATCH: decomposition.grid[0], w.GRID_M: decomposition.grid[1],
+            w.GRID_N: decomposition.grid[2], w.TASKS: tasks,
+            w.POST_OPS: ops, w.SCALES: scales.ctypes.data, w.PARTIALS: int(_partial_sums(d)),
+            w.B_MODE: mode, w.B_MATRICES: d.b_matrices,
+            w.PANEL_BYTES: panel_bytes(d, isa), w.MATRIX_BYTES: matrix_bytes(d, isa),
+            w.TRANSPOSE_A: int(d.transpose_a), w.TRANSPOSE_B: int(d.transpose_b),
+            w.BATCH_DIMS: dims, w.PACKED_OFFSET: packed_offset,
+            w.TASKS_OFFSET: tasks_offset, w.TASK_BYTES: task_bytes,
+            w.THREADS_OFFSET: threads_offset, **_batch_table(d),
+        },
+        w.context_words(dims),
+    )
+    packed = d.b_matrices * matrix_bytes(d, isa)
+    pads = Scratchpads(packed_offset + packed + CACHE_LINE)
+    return Split(decomposition, plan, pads, threads_offset, (scales,))
+
+
+def _batch_table(d: MatmulDescriptor) -> dict[int, int]:
+    """Extents of the batch, and how many packed matrices a step along each dimension skips."""
+    words: dict[int, int] = {}
+    own = (1,) * (len(d.batch) - len(d.b_shape) + 2) + d.b_shape[:-2]
+    stride = 1
+    for i in range(len(d.batch) - 1, -1, -1):
+        entry = w.BATCH_TABLE + w.BATCH_ROW * i
+        words[entry + w.EXTENT] = d.batch[i]
+        words[entry + w.STRIDE_PACKED] = stride if own[i] > 1 else 0
+        stride *= own[i]
+    return words
+
+
+def weights_layout(d: MatmulDescriptor, isa: Isa) -> tuple[object, ...]:
+    """What makes packed weights interchangeable."""
+    return ("matmul", isa.name, d.dtype, d.b_shape, "transposed" * d.transpose_b or "plain")
+
+
+def packed_floats(d: MatmulDescriptor, isa: Isa) -> int:
+    """float32 elements of all packed matrices, tail padding included."""
+    return d.b_matrices * matrix_bytes(d, isa) // 4
+

@@ -1,0 +1,173 @@
+"""Matmul: the primitive a user creates and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from threadpool_iface import Decomposition, PrimitiveAttr, Stream
+from threadpool_iface.errors import check
+
+from ..cache import primitives
+from ..microkernels import isa
+from ..operands import checked, checked_bias, checked_out
+from ..packed import PackedWeights, aligned_floats
+from ..post_ops import PostOp, parse
+from ..primitive import Primitive, Split, announce_creation, checked_attr, resolved_bound
+from ..shapes import checked_dtype, checked_flag
+from .decomposition import decompose
+from .descriptor import MatmulDescriptor, describe_matmul
+from .driver import execute, pack, tasks
+from .plan import make_split, packed_floats, weights_layout
+
+
+class Matmul(Primitive):
+    """`out[..., m, n] = post_ops(sum_k a[..., m, k] * b[..., k, n] + bias[n])` in float32.
+
+    Parameters
+    ----------
+    a_shape, b_shape : tuple of int
+        Shapes of the arrays, (..., M, K) and (..., K, N), or with the last two dimensions swapped
+        for a transposed operand. Batch dimensions broadcast as in NumPy. Any extent may be 0.
+    dtype : dtype
+        float32.
+    transpose_a, transpose_b : bool
+        The operand is given transposed. Strides of the arrays are free in any case.
+    bias : bool
+        Whether calls take a bias of shape (N,).
+    post_ops : sequence of str or post-op
+        Applied in order after the bias: "relu", "sum", `Relu()`, `Sum(scale)`.
+    attr : PrimitiveAttr
+        Bound on the tasks and when the split is chosen.
+
+    Notes
+    -----
+    Each element of `out` is one chain of multiply-adds in the order of k, so the result has the
+    same bits for every bound, pool, stride, and for packed and plain `b`. Equal arguments give the
+    same object, from the primitive cache. A primitive may be called from any number of threads at
+    once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+
+    kind = "matmul"
+
+    def __new__(
+        cls, a_shape: Sequence[int], b_shape: Sequence[int], *, dtype: Any = "float32",
+        transpose_a: bool = False, transpose_b: bool = False, bias: bool = False,
+        post_ops: Sequence[str | PostOp] = (), attr: PrimitiveAttr = PrimitiveAttr(),  # noqa: B008
+    ) -> Matmul:
+        started = perf_counter()
+        descriptor = describe_matmul(
+            a_shape, b_shape, checked_dtype(dtype), checked_flag(transpose_a, "transpose_a"),
+            checked_flag(transpose_b, "transpose_b"), checked_flag(bias, "bias"), parse(post_ops),
+        )
+        bound = resolved_bound(checked_attr(attr))
+
+        def create() -> Matmul:
+            made = object.__new__(cls)
+            Primitive.__init__(made, descriptor, attr, bound)
+            announce_creation(made, started)
+            return made
+
+        return primitives.get_or_create((cls, descriptor, attr, bound), create)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Everything is done by __new__, which may return a primitive that already exists.
+        pass
+
+    @property
+    def kernel_name(self) -> str:
+        return f"gemm_f32:{isa.current().name}"
+
+    def __call__(
+        self, a: np.ndarray, b: np.ndarray | PackedWeights, bias: np.ndarray | None = None, *,
+        out: np.ndarray | None = None, stream: Stream | None = None,
+    ) -> np.ndarray:
+        """Multiply.
+
+        Parameters
+        ----------
+        a : ndarray of float32, shape `a_shape`
+            Any strides.
+        b : ndarray of float32, shape `b_shape`, or what `pack_weights` returned
+            Any strides.
+        bias : ndarray of float32, shape (N,), or None
+            Exactly if the primitive was created with `bias=True`.
+        out : ndarray of float32, optional
+            Where to write; any strides, no overlap with an input. Required by the post-op sum.
+        stream : Stream, optional
+            Where to run; the calling thread's effective pool by default.
+
+        Returns
+        -------
+        ndarray of float32, shape (..., M, N)
+            `out`, or a new array.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An operand that does not fit the descriptor.
+        ThreadpoolError
+            The pool is closed or failed.
+        """
+        d: MatmulDescriptor = self.descriptor
+        a = checked(a, "a", d.a_shape)
+        if type(b) is PackedWeights:
+            b = b.panels_for(weights_layout(d, isa.current()))
+        else:
+            b = checked(b, "b", d.b_shape)
+        bias = checked_bias(bias, d.bias, d.n)
+        result = checked_out(out, d.out_shape, d.needs_out, a, b, bias)
+        if result.size == 0:
+            return result
+        if result.strides[-1] != 4 or not result.flags.aligned:
+            return self._through_a_copy(a, b, bias, result, stream)
+        self._run(a, b, bias, result, stream)
+        return result
+
+    def _run(
+        self, a: np.ndarray, b: np.ndarray, bias: np.ndarray, out: np.ndarray,
+        stream: Stream | None,
+    ) -> None:
+        run, addresses = execute(a.ndim, b.ndim, out.ndim), tasks()
+        self._execute(stream, lambda pool, plan, scratch, verbose: run(
+            pool, plan, scratch, verbose, addresses, a, b, bias, out))
+
+    def _through_a_copy(
+        self, a: np.ndarray, b: np.ndarray, bias: np.ndarray, out: np.ndarray,
+        stream: Stream | None,
+    ) -> np.ndarray:
+        """The rows of `out` are not contiguous: compute where they are, then copy."""
+        rows = out.copy(order="C") if self.descriptor.needs_out else np.empty(out.shape, np.float32)
+        self._run(a, b, bias, rows, stream)
+        out[...] = rows
+        return out
+
+    def pack_weights(self, b: np.ndarray) -> PackedWeights:
+        """A snapshot of `b` in the kernel's own layout, accepted wherever `b` is.
+
+        It is valid for every Matmul with the same `b_shape` and `transpose_b`, whatever its bound
+        or batch; another one refuses it. Later changes of `b` do not reach it.
+        """
+        d: MatmulDescriptor = self.descriptor
+        b = checked(b, "b", d.b_shape)
+        panels = aligned_floats(packed_floats(d, isa.current()))
+        if panels.size:
+            split = self._created
+            scratch = split.scratchpads.take()
+            check(pack(b.ndim)(split.plan, scratch, int(tasks()[1]), b, panels))
+            split.scratchpads.give(scratch)
+        return PackedWeights(weights_layout(d, isa.current()), panels)
+
+    def _decompose(self, bound: int) -> Decomposition:
+        return decompose(self.descriptor, isa.current(), bound)
+
+    def _make_split(self, decomposition: Decomposition) -> Split:
+        return make_split(self.descriptor, decomposition, isa.current())

@@ -1,0 +1,83 @@
+"""Checks of the arrays of a call. The common case costs a few comparisons; errors name the operand.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .shapes import Shape
+
+F32 = np.dtype(np.float32)
+#: Stands for "no bias": the drivers look at the size.
+NONE = np.empty(0, dtype=np.float32)
+
+
+def checked(array: Any, name: str, shape: Shape) -> np.ndarray:
+    """`array` if it is a float32 ndarray of `shape`; a byte-misaligned one is copied."""
+    if type(array) is np.ndarray and array.shape == shape and array.dtype is F32:
+        return array if array.flags.aligned else array.copy()
+    return _looked_at_again(array, name, shape)
+
+
+def _looked_at_again(array: Any, name: str, shape: Shape) -> np.ndarray:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
+    if array.dtype != F32:
+        raise TypeError(f"{name} must have dtype float32, not {array.dtype}: cast it yourself")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; its mask would be ignored")
+    array = np.asarray(array)
+    return array if array.flags.aligned and array.dtype.isnative else array.astype(F32)
+
+
+def checked_bias(bias: Any, wanted: bool, length: int) -> np.ndarray:
+    """The bias as a contiguous float32 vector, or `NONE`."""
+    if bias is None:
+        if wanted:
+            raise ValueError(f"bias is missing: this primitive was created with bias=True, "
+                             f"so it needs an array of shape ({length},)")
+        return NONE
+    if not wanted:
+        raise ValueError("bias was given, but this primitive was created with bias=False")
+    bias = checked(bias, "bias", (length,))
+    return bias if bias.flags.c_contiguous else np.ascontiguousarray(bias)
+
+
+def checked_out(
+    out: Any, shape: Shape, required: bool, *inputs: np.ndarray
+) -> np.ndarray:
+    """`out` if results may be written to it, or a new array when it is None."""
+    if out is None:
+        if required:
+            refuse_missing_out()
+        return np.empty(shape, dtype=F32)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array or None, not {type(out).__name__}")
+    if out.dtype != F32 or not out.dtype.isnative:
+        raise TypeError(f"out must have dtype float32, not {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}, not {out.shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    _refuse_overlap(out, inputs)
+    return out
+
+
+def refuse_missing_out() -> NoReturn:
+    raise ValueError("out is missing: the post-op sum adds to what it holds")
+
+
+def _refuse_overlap(out: np.ndarray, inputs: tuple[np.ndarray, ...]) -> None:
+    if 0 in out.strides and out.size > 1 and _repeats(out):
+        raise ValueError("out overlaps itself: several of its elements share memory")
+    for array in inputs:
+        if np.may_share_memory(out, array) and np.shares_memory(out, array):
+            raise ValueError("out overlaps an input; give it memory of its own")
+
+
+def _repeats(out: np.ndarray) -> bool:
+    return any(s == 0 and n > 1 for s, n in zip(out.strides, out.shape, strict=True))

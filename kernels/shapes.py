@@ -1,0 +1,62 @@
+"""Checks of shapes, flags and dtypes, shared by every primitive's creation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from operator import index
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+#: Elements in an array must be addressable with 63-bit byte offsets.
+MAX_ELEMENTS = 2**60
+
+
+def checked_int(value: Any, name: str, low: int, high: int | None = None) -> int:
+    """`value` as an int in `low..high`, or an error that names it."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    try:
+        number = index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    if number < low or (high is not None and number > high):
+        allowed = f"at least {low}" if high is None else f"in {low}..{high}"
+        raise ValueError(f"{name} must be {allowed}, not {number}")
+    return number
+
+
+def checked_shape(
+    shape: Sequence[int], name: str, least: int, exactly: int | None = None
+) -> Shape:
+    """`shape` as a tuple of non-negative ints with `least` or more (or `exactly` n) entries."""
+    if isinstance(shape, (str, bytes)) or not hasattr(shape, "__iter__"):
+        raise TypeError(f"{name} must be a tuple of integers, not {shape!r}")
+    checked = tuple(checked_int(extent, f"{name}[{i}]", 0) for i, extent in enumerate(shape))
+    if exactly is not None and len(checked) != exactly:
+        raise ValueError(f"{name} must have {exactly} dimensions, not {len(checked)}: {checked}")
+    if len(checked) < least:
+        raise ValueError(f"{name} must have at least {least} dimensions, not {checked}")
+    if prod(checked) > MAX_ELEMENTS:
+        raise ValueError(f"{name} {checked} has more than 2**60 elements")
+    return checked
+
+
+def checked_flag(value: Any, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def checked_dtype(dtype: Any) -> str:
+    """The dtype's name; only float32 is implemented."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        raise TypeError(f"dtype must be a NumPy dtype or its name, not {dtype!r}") from None
+    if name != "float32":
+        raise ValueError(f"dtype must be float32, not {name}")
+    return name
