@@ -18,7 +18,7 @@ from numba import types
 
 from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit
-from ..microkernels.memory import load_f32, store_f32, store_i64
+from ..microkernels.memory import load_f32, load_i64, store_f32, store_i64
 from ..panels import balance, sweep_panels
 from ..words import EFFECTIVE_POOL, TASK, begin, note_thread, region, word
 from . import layout as w
@@ -160,6 +160,7 @@ def _fill_tables(context, scratch, pixels, start, y, x, width, direct):
         there = row * c_h + column * c_w
         store_i64(tables + table + 8 * i, there if direct else i * tile_row)
         store_i64(tables + 2 * table + 8 * i, there if direct else i * tile_row)
+        store_i64(tables + 3 * table + 8 * i, there)
         column += 1
         if column == x + width:
             column = x
@@ -167,40 +168,43 @@ def _fill_tables(context, scratch, pixels, start, y, x, width, direct):
 
 
 @kernel
-def _move_tile(context, results, target, pixels, start, y, x, width, valid, load):
-    """Copy a block's results between the tile buffer and an output of any strides."""
-    nr, by_c = word(context, w.NR), word(context, w.DST_C)
-    for i in range(pixels):
-        row, column = y + (start + i) // width, x + (start + i) % width
-        there = target + row * word(context, w.DST_H) + column * word(context, w.DST_W)
-        here = results + 4 * nr * i
-        for j in range(valid):
+def _move_tile(context, scratch, results, target, pixels, valid, load):
+    """Copy a block's results between the tile buffer and an output of any strides.
+
+    Channels outside, pixels inside: neighbouring pixels are neighbours in an NCHW output.
+    """
+    by_c, tile_row = word(context, w.DST_C), 4 * word(context, w.NR)
+    offsets = scratch + w.TABLES + 24 * word(context, w.PIXELS)
+    for j in range(valid):
+        here, there = results + 4 * j, target + by_c * j
+        for i in range(pixels):
+            outside = there + load_i64(offsets + 8 * i)
             if load:
-                store_f32(here + 4 * j, load_f32(there + by_c * j))
+                store_f32(here + tile_row * i, load_f32(outside))
             else:
-                store_f32(there + by_c * j, load_f32(here + 4 * j))
+                store_f32(outside, load_f32(here + tile_row * i))
 
 
 @kernel
 def _panel_through_tile(
-    context, scratch, pixels, source, panel, target, start, y, x, width, kh, kh_taps, kw, kw_taps
+    context, scratch, pixels, source, panel, target, kh, kh_taps, kw, kw_taps
 ):
     """One panel whose results cannot go straight to the output: strided, or still to be read."""
-    results = scratch + w.TABLES + 24 * word(context, w.PIXELS)
+    results = scratch + w.TABLES + 32 * word(context, w.PIXELS)
     partials = results + 4 * word(context, w.NR) * word(context, w.PIXELS)
     nr, oc, panels = word(context, w.NR), word(context, w.OC), word(context, w.GROUP_PANELS)
     group, local = panel // panels, panel % panels
     valid = min(nr, oc - local * nr)
     channels = target + (group * oc + local * nr) * word(context, w.DST_C)
     if word(context, w.NEEDS_OUT) != 0:
-        _move_tile(context, results, channels, pixels, start, y, x, width, valid, True)
+        _move_tile(context, scratch, results, channels, pixels, valid, True)
     runs, length, blocks = _k_blocks(context, kh_taps, kw_taps)
     shift = 4 * (group * oc + local * nr)  # what the sweep adds for this panel
     for block in range(blocks):
         _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
         _group_panels(context, scratch, pixels, source, panel, panel + 1,
                       partials - shift, results - shift)
-    _move_tile(context, results, channels, pixels, start, y, x, width, valid, False)
+    _move_tile(context, scratch, results, channels, pixels, valid, False)
 
 
 @kernel
@@ -229,8 +233,8 @@ def _rectangle(context, scratch, source, target, first, end, y, end_y, x, end_x)
                 _group_panels(context, scratch, pixels, source, first, end, target, target)
         else:
             for panel in range(first, end):
-                _panel_through_tile(context, scratch, pixels, source, panel, target, start, y, x,
-                                    width, kh, kh_taps, kw, kw_taps)
+                _panel_through_tile(context, scratch, pixels, source, panel, target,
+                                    kh, kh_taps, kw, kw_taps)
 
 
 @kernel
@@ -302,7 +306,7 @@ def _provide_input(context, pool, tasks):
     """Reorder the input if the kernel cannot read it where it lies. Returns a code."""
     channels, iw = word(context, w.CHANNELS), word(context, w.IW)
     code = 0
-    if word(context, w.DEPTHWISE) != 0 and word(context, w.SRC_C) != 4:
+    if word(context, w.NEEDS_NHWC) != 0 and word(context, w.SRC_C) != 4:
         units = word(context, w.BATCH) * word(context, w.IH)
         code = region(pool, min(word(context, w.TASKS), units), tasks[2], context)
         store_i64(context + 8 * w.SRC, context + word(context, w.NHWC_OFFSET))
