@@ -33,7 +33,8 @@ enum {
     TPI_E_INVALID = -4,    /* an argument outside its domain */
     TPI_E_IN_REGION = -5,  /* not allowed inside a region */
     TPI_E_INCOMPLETE = -6, /* a foreign pool returned without running every task exactly once */
-    TPI_E_PYTHON = -7      /* a Python exception is pending in the calling thread's slot */
+    TPI_E_PYTHON = -7,     /* a Python exception is pending in the calling thread's slot */
+    TPI_E_FORKED = -8      /* this process was forked inside the region: its other tasks are gone */
 };
 
 /* One piece of a region. Returns 0, or a code that ends the region. */
@@ -63,9 +64,13 @@ typedef struct tpi_pool tpi_pool;
 tpi_pool *tpi_pool_new(const tpi_pool_ops *ops, void *self); /* one reference; NULL: no memory/ABI */
 void tpi_pool_retain(tpi_pool *pool);
 void tpi_pool_release(tpi_pool *pool);
-void tpi_pool_close(tpi_pool *pool);
+/* 0, or TPI_E_IN_REGION when called from one of the pool's own tasks: nothing is closed then. */
+int32_t tpi_pool_close(tpi_pool *pool);
 int32_t tpi_pool_is_closed(tpi_pool *pool);
 int32_t tpi_pool_num_threads(tpi_pool *pool);
+int32_t tpi_pool_in_parallel(tpi_pool *pool);
+uint64_t tpi_pool_flags(tpi_pool *pool);
+int32_t tpi_pool_wait(tpi_pool *pool); /* 0 or TPI_E_CLOSED */
 
 /* Run a region on a given pool; NULL runs it inline. */
 int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx);

@@ -1,0 +1,100 @@
+/* The calling thread's pool pointer, and the default for threads that never chose.
+ *
+ * Both hold counted references. The default may be replaced while other threads use it: each
+ * thread keeps its own reference and looks at a generation number, so the common case is one load
+ * and a replaced pool lives until the last thread that used it looks again or ends. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "handle.h"
+#include "thread_state.h"
+
+_Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initial-exec")));
+
+static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
+static tpi_pool *default_pool;
+static _Atomic uint32_t default_generation;
+static _Atomic int32_t machine_threads = 1;
+static pthread_key_t exit_key;
+
+static void drop(tpi_pool **slot) {
+    tpi_pool *pool = *slot;
+    *slot = NULL;
+    if (pool) tpi_pool_release(pool);
+}
+
+static void at_thread_exit(void *state) {
+    (void)state;
+    drop(&tpi_thread.pool);
+    drop(&tpi_thread.fallback);
+}
+
+static void in_forked_child(void) { pthread_mutex_init(&default_mutex, NULL); }
+
+__attribute__((constructor)) static void prepare(void) {
+    pthread_key_create(&exit_key, at_thread_exit);
+    pthread_atfork(NULL, NULL, in_forked_child);
+}
+
+/* Only a non-null value makes the key's destructor run at thread exit. */
+static void release_at_exit(void) { pthread_setspecific(exit_key, &tpi_thread); }
+
+int32_t tpi_set_active(int32_t state, tpi_pool *pool) {
+    if (tpi_thread.depth) return TPI_E_IN_REGION;
+    if (state < TPI_UNSET || state > TPI_POOL || (state == TPI_POOL) != (pool != NULL))
+        return TPI_E_INVALID;
+    if (pool) {
+        tpi_pool_retain(pool);
+        release_at_exit();
+    }
+    drop(&tpi_thread.pool);
+    tpi_thread.pool = pool;
+    tpi_thread.state = state;
+    return TPI_OK;
+}
+
+int32_t tpi_active_state(void) { return tpi_thread.state; }
+
+void tpi_set_default(tpi_pool *pool) {
+    if (pool) tpi_pool_retain(pool);
+    pthread_mutex_lock(&default_mutex);
+    tpi_pool *before = default_pool;
+    default_pool = pool;
+    atomic_fetch_add_explicit(&default_generation, 1, memory_order_release);
+    pthread_mutex_unlock(&default_mutex);
+    if (before) tpi_pool_release(before);
+}
+
+static tpi_pool *current_default(void) {
+    uint32_t now = atomic_load_explicit(&default_generation, memory_order_acquire);
+    if (__builtin_expect(now == tpi_thread.fallback_generation, 1)) return tpi_thread.fallback;
+    drop(&tpi_thread.fallback);
+    pthread_mutex_lock(&default_mutex);
+    tpi_thread.fallback = default_pool;
+    tpi_thread.fallback_generation =
+        atomic_load_explicit(&default_generation, memory_order_relaxed);
+    if (default_pool) tpi_pool_retain(default_pool);
+    pthread_mutex_unlock(&default_mutex);
+    release_at_exit();
+    return tpi_thread.fallback;
+}
+
+tpi_pool *tpi_effective_pool(void) {
+    if (tpi_thread.depth || tpi_thread.state == TPI_SEQUENTIAL) return NULL;
+    return tpi_thread.state == TPI_POOL ? tpi_thread.pool : current_default();
+}
+
+tpi_pool *tpi_active_pool(void) { return tpi_effective_pool(); }
+
+int32_t tpi_in_parallel(void) { return tpi_thread.depth > 0; }
+
+int32_t tpi_max_threads(void) {
+    tpi_pool *pool = tpi_effective_pool();
+    return pool ? tpi_pool_num_threads(pool)
+                : atomic_load_explicit(&machine_threads, memory_order_relaxed);
+}
+
+void tpi_set_machine_threads(int32_t n) {
+    atomic_store_explicit(&machine_threads, n < 1 ? 1 : n, memory_order_relaxed);
+}

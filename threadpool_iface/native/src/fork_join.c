@@ -1,0 +1,251 @@
+/* OmpLikePool: fork-join.
+ *
+ * The caller and the workers form a tree. Each worker has a mailbox, one cache line that carries
+ * the signal and all it needs to know, so that one transfer starts it. A woken worker first
+ * forwards the region to its children, runs its share, waits for its children and signals `done`:
+ * fork and join grow with the logarithm of the number of threads, and a region of n tasks touches
+ * min(n, size) - 1 workers.
+ *
+ * The team serves one region at a time. A caller that finds it busy does not wait: it runs its own
+ * tasks one by one and, after each, tries again to get the team for those that are left. */
+#define _GNU_SOURCE
+#include <stdalign.h>
+#include <stdlib.h>
+
+#include "handle.h"
+#include "pools.h"
+#include "waiting.h"
+#include "workers.h"
+
+/* Children of a member: up to 5 threads are one level. A guess beyond 2 threads, from a signal
+ * costing 50-100 ns and a level about 300 ns. */
+#define FAN_OUT 4
+
+typedef struct {
+    tpi_task task; /* NULL: end the thread */
+    void *ctx;
+    int32_t begin, end; /* tasks of the region that the team runs */
+    int32_t nthr;       /* what tasks are told */
+    int32_t members;    /* threads that take part, the caller included */
+} work;
+
+struct fork_join;
+
+typedef struct {
+    alignas(64) _Atomic uint32_t ticket; /* signal word: +2 for each region; written by the parent */
+    work work;                           /* plain: published by `ticket`, read after it */
+    alignas(64) _Atomic uint32_t done;   /* signal word: the ticket whose subtree has ended */
+    alignas(64) struct fork_join *pool;
+    int32_t index;
+    pthread_t thread;
+} member;
+
+typedef struct fork_join {
+    int32_t size;
+    int32_t dynamic;
+    int64_t blocktime_us;
+    int32_t *cpus;
+    int32_t ncpus;
+    int32_t started;            /* guarded by `busy` */
+    uint32_t fork_generation;   /* of the process that started the workers */
+    member *members;            /* size entries; entry 0, the caller, is never signalled */
+    alignas(64) _Atomic uint32_t busy; /* 1 while a caller owns the team */
+    alignas(64) _Atomic int64_t next;  /* dynamic schedule: first task nobody has claimed */
+} fork_join;
+
+/* -- a member's share ---------------------------------------------------------------------- */
+
+static void run_static(const work *w, int32_t index) {
+    int64_t n = (int64_t)w->end - w->begin, small = n / w->members, larger = n % w->members;
+    int64_t start = w->begin + index * small + (index < larger ? index : larger);
+    int64_t end = start + small + (index < larger);
+    for (int64_t i = start; i < end; ++i) w->task(w->ctx, (int32_t)i, w->nthr);
+}
+
+static void run_dynamic(fork_join *pool, const work *w) {
+    for (;;) {
+        /* relaxed: claiming needs only that no two members get the same number. */
+#ifdef TPI_PLANT_DOUBLE_CLAIM
+        int64_t i = atomic_load_explicit(&pool->next, memory_order_relaxed);
+        atomic_store_explicit(&pool->next, i + 1, memory_order_relaxed);
+#else
+        int64_t i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
+#endif
+        if (i >= w->end) return;
+        w->task(w->ctx, (int32_t)i, w->nthr);
+    }
+}
+
+static void signal_children(fork_join *pool, const work *w, int32_t parent) {
+    for (int32_t c = FAN_OUT * parent + 1; c <= FAN_OUT * parent + FAN_OUT && c < w->members; ++c) {
+        member *child = &pool->members[c];
+        child->work = *w;
+        uint32_t last = atomic_load_explicit(&child->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
+        tpi_signal(&child->ticket, last + 2);
+    }
+}
+
+static void await_children(fork_join *pool, const work *w, int32_t parent) {
+    for (int32_t c = FAN_OUT * parent + 1; c <= FAN_OUT * parent + FAN_OUT && c < w->members; ++c) {
+        member *child = &pool->members[c];
+        /* relaxed: only this thread and, before the last join, its predecessor wrote it. */
+        uint32_t ticket = atomic_load_explicit(&child->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
+        tpi_await(&child->done, ticket - 2, pool->blocktime_us, pool->fork_generation);
+    }
+}
+
+static void take_part(fork_join *pool, const work *w, int32_t index) {
+    signal_children(pool, w, index);
+    if (pool->dynamic)
+        run_dynamic(pool, w);
+    else
+        run_static(w, index);
+    await_children(pool, w, index);
+}
+
+/* -- workers ------------------------------------------------------------------------------- */
+
+static void *worker_body(void *arg) {
+    member *me = arg;
+    fork_join *pool = me->pool;
+    uint32_t generation = pool->fork_generation, ticket = 0;
+    for (;;) {
+        uint32_t seen = ticket;
+        ticket = tpi_await(&me->ticket, seen, pool->blocktime_us, generation);
+        if (ticket == seen || !me->work.task) return NULL; /* forked away, or told to end */
+        work w = me->work;
+        take_part(pool, &w, me->index);
+        tpi_signal(&me->done, ticket);
+    }
+}
+
+static void stop_workers(fork_join *pool, int32_t count) {
+    for (int32_t i = 1; i <= count; ++i) {
+        member *m = &pool->members[i];
+        m->work.task = NULL;
+        uint32_t last = atomic_load_explicit(&m->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
+        tpi_signal(&m->ticket, last + 2);
+    }
+    for (int32_t i = 1; i <= count; ++i) pthread_join(pool->members[i].thread, NULL);
+}
+
+static void reset_members(fork_join *pool) {
+    for (int32_t i = 0; i < pool->size; ++i) {
+        atomic_store_explicit(&pool->members[i].ticket, 0, memory_order_relaxed);
+        atomic_store_explicit(&pool->members[i].done, 0, memory_order_relaxed);
+        pool->members[i].pool = pool;
+        pool->members[i].index = i;
+    }
+}
+
+/* All of them or none. Only the owner of the team calls it. */
+static int32_t start_workers(fork_join *pool) {
+    reset_members(pool);
+    pool->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    for (int32_t i = 1; i < pool->size; ++i) {
+        int32_t cpu = pool->ncpus ? pool->cpus[i % pool->ncpus] : -1;
+        member *m = &pool->members[i];
+        if (tpi_thread_start(&m->thread, worker_body, m, "tpi-fj", i, cpu)) {
+            stop_workers(pool, i - 1);
+            return TPI_E_NO_THREAD;
+        }
+    }
+    pool->started = 1;
+    return TPI_OK;
+}
+
+/* -- regions ------------------------------------------------------------------------------- */
+
+static bool take_team(fork_join *pool) {
+    uint32_t idle = 0;
+    return atomic_load_explicit(&pool->busy, memory_order_relaxed) == 0 &&
+           atomic_compare_exchange_strong_explicit(&pool->busy, &idle, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static int32_t run_on_team(fork_join *pool, work *w) {
+    int32_t code = pool->started ? TPI_OK : start_workers(pool);
+    if (!code) {
+        int32_t tasks = w->end - w->begin;
+        w->members = tasks < pool->size ? tasks : pool->size;
+        atomic_store_explicit(&pool->next, w->begin, memory_order_relaxed);
+        take_part(pool, w, 0);
+    }
+    /* release: the next owner sees tickets and counters as this one left them. */
+    atomic_store_explicit(&pool->busy, 0, memory_order_release);
+    return code;
+}
+
+static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
+    fork_join *pool = self;
+    work w = {task, ctx, 0, n, n, 1};
+    while (w.begin < n) {
+        if (pool->size > 1 && n - w.begin > 1 && take_team(pool)) return run_on_team(pool, &w);
+        task(ctx, w.begin++, n);
+    }
+    return TPI_OK;
+}
+
+/* -- the table ----------------------------------------------------------------------------- */
+
+static int32_t num_threads(void *self) { return ((fork_join *)self)->size; }
+
+static int32_t in_parallel(void *self) {
+    (void)self;
+    return 0; /* the handle knows which pool's task a thread is in */
+}
+
+static uint64_t flags(void *self) {
+    (void)self;
+    return 0;
+}
+
+static void wait_for_regions(void *self) { (void)self; /* parallel_for never returns early */ }
+
+static void close_pool(void *self) {
+    fork_join *pool = self;
+    if (pool->started) stop_workers(pool, pool->size - 1);
+    pool->started = 0;
+}
+
+static void after_fork(void *self) {
+    fork_join *pool = self;
+    pool->started = 0;
+    atomic_store_explicit(&pool->busy, 0, memory_order_relaxed);
+}
+
+static void destroy(void *self) {
+    fork_join *pool = self;
+    free(pool->members);
+    free(pool->cpus);
+    free(pool);
+}
+
+static fork_join *allocate(int32_t size, const int32_t *cpus, int32_t ncpus) {
+    fork_join *pool = aligned_alloc(alignof(fork_join), sizeof *pool);
+    if (!pool) return NULL;
+    *pool = (fork_join){.size = size, .ncpus = cpus ? ncpus : 0};
+    int failed = 0;
+    pool->cpus = tpi_copy_cpus(cpus, ncpus, &failed);
+    pool->members = aligned_alloc(alignof(member), (size_t)size * sizeof *pool->members);
+    if (failed || !pool->members) {
+        destroy(pool);
+        return NULL;
+    }
+    reset_members(pool);
+    return pool;
+}
+
+tpi_pool *tpi_fork_join_new(int32_t size, int64_t blocktime_us, int32_t dynamic,
+                            const int32_t *cpus, int32_t ncpus) {
+    static const tpi_pool_ops ops = {
+        TPI_ABI_VERSION, sizeof ops, num_threads, in_parallel, parallel_for,
+        flags, wait_for_regions, close_pool, destroy,
+    };
+    if (size < 1 || size > TPI_MAX_THREADS) return NULL;
+    fork_join *pool = allocate(size, cpus, ncpus);
+    if (!pool) return NULL;
+    pool->blocktime_us = blocktime_us;
+    pool->dynamic = dynamic;
+    return tpi_native_pool_new(&ops, pool, after_fork);
+}

@@ -1,0 +1,126 @@
+#define _GNU_SOURCE
+#include "handle.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "thread_state.h"
+#include "waiting.h"
+
+static pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* Nothing is locked before a fork, so it never waits for a region; the child starts clean. */
+static void in_forked_child(void) {
+    pthread_mutex_init(&fork_mutex, NULL);
+    atomic_fetch_add_explicit(&tpi_fork_generation, 1, memory_order_relaxed);
+}
+
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, in_forked_child);
+}
+
+static tpi_pool *new_handle(const tpi_pool_ops *ops, void *self) {
+    tpi_pool *pool = calloc(1, sizeof *pool);
+    if (!pool) return NULL;
+    pool->ops = ops;
+    pool->self = self;
+    pool->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    atomic_init(&pool->references, 1);
+    atomic_init(&pool->gate, 0);
+    return pool;
+}
+
+tpi_pool *tpi_pool_new(const tpi_pool_ops *ops, void *self) {
+    if (!ops || ops->abi_version != TPI_ABI_VERSION || ops->struct_size < sizeof *ops) return NULL;
+    return new_handle(ops, self);
+}
+
+tpi_pool *tpi_native_pool_new(const tpi_pool_ops *ops, void *self, void (*after_fork)(void *)) {
+    tpi_pool *pool = new_handle(ops, self);
+    if (!pool) {
+        ops->destroy(self);
+        return NULL;
+    }
+    pool->native = true;
+    pool->after_fork = after_fork;
+    return pool;
+}
+
+void tpi_pool_retain(tpi_pool *pool) {
+    atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
+}
+
+void tpi_pool_release(tpi_pool *pool) {
+    /* acq_rel: whoever frees has seen every other user's last access. */
+    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) return;
+    /* The last user is one of the pool's own tasks: leaking beats freeing what it stands on. */
+    if (tpi_pool_close(pool) != TPI_OK) return;
+    pool->ops->destroy(pool->self);
+    free(pool);
+}
+
+static void forget_parent(tpi_pool *pool, uint32_t generation) {
+    pthread_mutex_lock(&fork_mutex);
+    if (pool->fork_generation != generation) {
+        uint32_t closed = atomic_load_explicit(&pool->gate, memory_order_relaxed) & TPI_GATE_CLOSED;
+        atomic_store_explicit(&pool->gate, closed, memory_order_relaxed);
+        if (pool->after_fork) pool->after_fork(pool->self);
+        pool->fork_generation = generation;
+    }
+    pthread_mutex_unlock(&fork_mutex);
+}
+
+static void notice_fork(tpi_pool *pool) {
+    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    if (__builtin_expect(pool->fork_generation != now, 0)) forget_parent(pool, now);
+}
+
+int32_t tpi_gate_enter(tpi_pool *pool) {
+    notice_fork(pool);
+    /* acquire: pairs with the closer's release, so a closed pool is seen whole. */
+    uint32_t before = atomic_fetch_add_explicit(&pool->gate, 1, memory_order_acquire);
+    if (__builtin_expect(before & TPI_GATE_CLOSED, 0)) {
+        tpi_gate_leave(pool);
+        return TPI_E_CLOSED;
+    }
+    return TPI_OK;
+}
+
+void tpi_gate_leave(tpi_pool *pool) {
+    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    if (pool->fork_generation != now) return; /* entered in the parent: not counted here */
+    /* release: the closer, who waits for zero, sees all that the region did. */
+    uint32_t before = atomic_fetch_sub_explicit(&pool->gate, 1, memory_order_release);
+    if (before == (TPI_GATE_CLOSED | 1)) tpi_futex_wake(&pool->gate, INT32_MAX);
+}
+
+int32_t tpi_pool_close(tpi_pool *pool) {
+    if (tpi_thread.running == pool) return TPI_E_IN_REGION;
+    notice_fork(pool);
+    uint32_t gate = atomic_fetch_or_explicit(&pool->gate, TPI_GATE_CLOSED, memory_order_acq_rel);
+    bool first = !(gate & TPI_GATE_CLOSED);
+    while ((gate = atomic_load_explicit(&pool->gate, memory_order_acquire)) != TPI_GATE_CLOSED)
+        tpi_futex_wait(&pool->gate, gate);
+    if (first) pool->ops->close(pool->self);
+    return TPI_OK;
+}
+
+int32_t tpi_pool_is_closed(tpi_pool *pool) {
+    return (atomic_load_explicit(&pool->gate, memory_order_relaxed) & TPI_GATE_CLOSED) != 0;
+}
+
+int32_t tpi_pool_num_threads(tpi_pool *pool) { return pool->ops->num_threads(pool->self); }
+
+int32_t tpi_pool_in_parallel(tpi_pool *pool) {
+    return tpi_thread.running == pool || pool->ops->in_parallel(pool->self);
+}
+
+uint64_t tpi_pool_flags(tpi_pool *pool) { return pool->ops->flags(pool->self); }
+
+int32_t tpi_pool_wait(tpi_pool *pool) {
+    int32_t code = tpi_gate_enter(pool);
+    if (code) return code;
+    pool->ops->wait(pool->self);
+    tpi_gate_leave(pool);
+    return TPI_OK;
+}

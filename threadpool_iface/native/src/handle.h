@@ -1,0 +1,29 @@
+/* Counted handles of pools, and the gate that lets regions in and close() wait for them. */
+#ifndef TPI_HANDLE_H
+#define TPI_HANDLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "threadpool_iface.h"
+
+#define TPI_GATE_CLOSED 0x80000000u
+
+struct tpi_pool {
+    const tpi_pool_ops *ops;
+    void *self;
+    bool native;                 /* ours: runs every task exactly once, so nobody counts */
+    void (*after_fork)(void *self); /* native pools: forget the parent's threads */
+    uint32_t fork_generation;    /* of the process the pool's threads belong to */
+    _Atomic uint32_t references;
+    _Atomic uint32_t gate;       /* regions inside, and TPI_GATE_CLOSED */
+};
+
+/* A handle of one of our own pools; frees `self` through ops->destroy if it fails. */
+tpi_pool *tpi_native_pool_new(const tpi_pool_ops *ops, void *self, void (*after_fork)(void *));
+
+/* Let a region in: 0 or TPI_E_CLOSED. In a forked child, first forgets the parent's threads. */
+int32_t tpi_gate_enter(tpi_pool *pool);
+void tpi_gate_leave(tpi_pool *pool);
+
+#endif

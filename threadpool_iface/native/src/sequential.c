@@ -1,0 +1,35 @@
+/* The pool of one: every task on the calling thread, in order. */
+#include <stddef.h>
+
+#include "handle.h"
+#include "pools.h"
+
+static int32_t one(void *self) {
+    (void)self;
+    return 1;
+}
+
+static int32_t no(void *self) {
+    (void)self;
+    return 0;
+}
+
+static uint64_t no_flags(void *self) {
+    (void)self;
+    return 0;
+}
+
+static void nothing(void *self) { (void)self; }
+
+static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
+    (void)self;
+    for (int32_t i = 0; i < n; ++i) task(ctx, i, n);
+    return TPI_OK;
+}
+
+tpi_pool *tpi_sequential_new(void) {
+    static const tpi_pool_ops ops = {
+        TPI_ABI_VERSION, sizeof ops, one, no, parallel_for, no_flags, nothing, nothing, nothing,
+    };
+    return tpi_native_pool_new(&ops, NULL, NULL);
+}

@@ -1,0 +1,22 @@
+/* What the library keeps for each thread. initial-exec: reading it costs one instruction more than
+ * a plain load, and the extension is loaded once, so its few words fit the static TLS reserve. */
+#ifndef TPI_THREAD_STATE_H
+#define TPI_THREAD_STATE_H
+
+#include "threadpool_iface.h"
+
+typedef struct {
+    int32_t depth;        /* regions this thread is inside of, inline ones included */
+    int32_t state;        /* TPI_UNSET, TPI_SEQUENTIAL or TPI_POOL */
+    tpi_pool *pool;       /* counted; the pool when state is TPI_POOL */
+    tpi_pool *running;    /* borrowed; the pool whose task this thread is in */
+    tpi_pool *fallback;   /* counted; the default pool as this thread last saw it */
+    uint32_t fallback_generation;
+} tpi_thread_state;
+
+extern _Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initial-exec")));
+
+/* The pool of a region started now: NULL inside a region, and where the thread is sequential. */
+tpi_pool *tpi_effective_pool(void);
+
+#endif

@@ -1,0 +1,61 @@
+#define _GNU_SOURCE
+#include "waiting.h"
+
+#include <pthread.h>
+
+_Atomic uint32_t tpi_fork_generation;
+
+static int pauses_per_microsecond = 1;
+
+static void measure_pause(void) {
+    /* The fastest of a few rounds: an interrupt only ever makes one longer. */
+    uint64_t fastest = UINT64_MAX;
+    for (int round = 0; round < 8; ++round) {
+        uint64_t start = tpi_now_ns();
+        for (int i = 0; i < 64; ++i) tpi_pause();
+        uint64_t taken = tpi_now_ns() - start;
+        if (taken < fastest) fastest = taken;
+    }
+    uint64_t count = fastest ? 64u * 1000u / fastest : 1000u;
+    pauses_per_microsecond = count < 4 ? 4 : count > 1000 ? 1000 : (int)count;
+}
+
+int tpi_pauses_per_microsecond(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, measure_pause);
+    return pauses_per_microsecond;
+}
+
+static bool changed(_Atomic uint32_t *word, uint32_t seen, uint32_t *value) {
+    *value = atomic_load_explicit(word, memory_order_acquire) & ~TPI_ASLEEP;
+    return *value != seen;
+}
+
+/* Sleep until the word changes. The bit can only be set on a word that still carries `seen`. */
+static uint32_t sleep_until_changed(_Atomic uint32_t *word, uint32_t seen) {
+    uint32_t value;
+    while (!changed(word, seen, &value)) {
+        uint32_t awake = seen;
+        atomic_compare_exchange_strong_explicit(word, &awake, seen | TPI_ASLEEP,
+                                                memory_order_relaxed, memory_order_relaxed);
+        tpi_futex_wait(word, seen | TPI_ASLEEP);
+    }
+    return value;
+}
+
+uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, int64_t blocktime_us,
+                   uint32_t fork_generation) {
+    uint32_t value;
+    uint64_t since = 0;
+    for (int i = tpi_pauses_per_microsecond(); i > 0; --i) {
+        if (changed(word, seen, &value)) return value;
+        tpi_pause();
+    }
+    do {
+        if (changed(word, seen, &value)) return value;
+        if (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) != fork_generation)
+            return seen;
+        sched_yield();
+    } while (tpi_keep_yielding(blocktime_us, &since));
+    return sleep_until_changed(word, seen);
+}
