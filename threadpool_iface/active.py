@@ -1,0 +1,181 @@
+"""The calling thread's pool: set it, look at it, put it back.
+
+A thread is *unset* (the default pool if there is one, else sequential), *sequential*
+(`set_threadpool(None)`) or has a pool. Inside a region the pointer is null and cannot be changed.
+The C core holds the truth; this module keeps the Python objects that belong to it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import Final
+
+from .errors import check
+from .iface import ThreadpoolIface
+from .native import ffi, lib
+
+VARIABLE = "THREADPOOL_IFACE_POOL"
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+#: Stands for "this thread has not chosen": restore it with `set_threadpool(UNSET)`.
+UNSET: Final = _Unset()
+
+_Choice = ThreadpoolIface | _Unset | None
+
+
+class _ThreadState(threading.local):
+    """The object behind the C pointer, and the `threadpool` blocks this thread is inside of."""
+
+    def __init__(self) -> None:
+        self.chosen: _Choice = UNSET
+        self.blocks: list[threadpool] = []
+
+
+_thread = _ThreadState()
+_default: ThreadpoolIface | None = None
+
+
+def _checked(pool: _Choice, name: str) -> _Choice:
+    if isinstance(pool, ThreadpoolIface):
+        pool._require_open()
+    elif pool is not None and not isinstance(pool, _Unset):
+        raise TypeError(f"{name} must be a ThreadpoolIface or None, not {pool!r}")
+    return pool
+
+
+def _activate(pool: _Choice) -> None:
+    if isinstance(pool, ThreadpoolIface):
+        check(lib.tpi_set_active(lib.TPI_POOL, pool._native))
+    else:
+        state = lib.TPI_SEQUENTIAL if pool is None else lib.TPI_UNSET
+        check(lib.tpi_set_active(state, ffi.NULL))
+    _thread.chosen = pool
+
+
+def set_threadpool(pool: ThreadpoolIface | _Unset | None) -> None:
+    """Make `pool` the calling thread's active pool, until changed.
+
+    `None` is sequential, whatever the default; `UNSET` goes back to the default pool. The thread
+    keeps the pool alive while it is active; nothing is closed.
+
+    Raises
+    ------
+    TypeError
+        `pool` is none of these.
+    PoolClosedError
+        The pool is closed.
+    RuntimeError
+        Called inside a region.
+    """
+    _activate(_checked(pool, "pool"))
+
+
+def get_threadpool() -> ThreadpoolIface | None:
+    """The pool a region started now would run on; None if it would run on the calling thread."""
+    if lib.tpi_in_parallel():
+        return None
+    chosen = _thread.chosen
+    return _default if isinstance(chosen, _Unset) else chosen
+
+
+class threadpool:  # noqa: N801 - used like a function
+    """`with threadpool(pool):` makes `pool` active for a block and restores what was before.
+
+    It never closes the pool. Blocks nest; the same object may be entered again.
+
+    Raises
+    ------
+    TypeError, PoolClosedError
+        As `set_threadpool`, at once.
+    RuntimeError
+        Entered inside a region; left in another thread, or before a block entered later.
+    """
+
+    def __init__(self, pool: ThreadpoolIface | None) -> None:
+        checked = _checked(pool, "pool")
+        self._pool = checked
+        self._before: list[_Choice] = []
+
+    def __enter__(self) -> ThreadpoolIface | None:
+        before = _thread.chosen
+        _activate(_checked(self._pool, "pool"))
+        self._before.append(before)
+        _thread.blocks.append(self)
+        return None if isinstance(self._pool, _Unset) else self._pool
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not _thread.blocks or _thread.blocks[-1] is not self:
+            raise RuntimeError(
+                f"threadpool({self._pool!r}) is left out of order or in another thread: blocks "
+                "must be left by the thread that entered them, the last one first"
+            )
+        _activate(self._before[-1])
+        self._before.pop()
+        _thread.blocks.pop()
+
+
+def set_default_threadpool(pool: ThreadpoolIface | None) -> None:
+    """The pool of every thread that never chose one; None: they are sequential.
+
+    Raises
+    ------
+    TypeError
+        `pool` is neither.
+    PoolClosedError
+        The pool is closed.
+    """
+    global _default
+    if isinstance(pool, _Unset):
+        raise TypeError("pool must be a ThreadpoolIface or None, not UNSET")
+    _checked(pool, "pool")
+    lib.tpi_set_default(ffi.NULL if pool is None else pool._native)
+    _default = pool
+
+
+def get_default_threadpool() -> ThreadpoolIface | None:
+    """The pool of threads that never chose one."""
+    return _default
+
+
+def get_max_threads() -> int:
+    """Size of the pool a region started now would run on; without one, the machine's default.
+
+    The machine's default is min(CPUs of the affinity mask, cgroup quota rounded up).
+    """
+    return int(lib.tpi_max_threads())
+
+
+def in_parallel() -> bool:
+    """Whether the calling thread is inside a region, a sequential one included."""
+    return bool(lib.tpi_in_parallel())
+
+
+def default_from_environment() -> None:
+    """Make the default pool that THREADPOOL_IFACE_POOL names; its threads start when used.
+
+    Raises
+    ------
+    ValueError
+        The variable has another value than omp, eigen or sequential.
+    """
+    name = os.environ.get(VARIABLE, "").strip()
+    if not name:
+        return
+    from . import pools
+
+    kinds = {
+        "omp": pools.OmpLikePool, "eigen": pools.EigenLikePool, "sequential": pools.SequentialPool
+    }
+    if name not in kinds:
+        raise ValueError(f"{VARIABLE} must be omp, eigen or sequential, not {name!r}")
+    set_default_threadpool(kinds[name]())

@@ -1,0 +1,84 @@
+"""Exceptions and warnings, and what the C core's codes mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from typing import NoReturn
+
+from .native import lib
+
+
+class ThreadpoolError(Exception):
+    """Base of the library's own exceptions."""
+
+
+class PoolClosedError(ThreadpoolError, RuntimeError):
+    """A pool was used after it was closed."""
+
+
+class TaskError(ThreadpoolError):
+    """A native task returned a code other than 0.
+
+    Attributes
+    ----------
+    code : int
+        What the first failing task returned.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"a native task failed with code {code}")
+        self.code = code
+
+
+class OversubscriptionWarning(UserWarning):
+    """A pool was asked for more threads than this process may use at once."""
+
+
+# The exception that a Python pool raised inside a region the calling thread is about to leave.
+_pending = threading.local()
+
+
+def keep_pending(error: BaseException) -> None:
+    """Hold an exception that has to cross C code, for `check` in the same thread."""
+    if getattr(_pending, "error", None) is None:
+        _pending.error = error
+
+
+def _take_pending() -> BaseException:
+    error: BaseException | None = getattr(_pending, "error", None)
+    _pending.error = None
+    return error or ThreadpoolError("a pool failed in Python without leaving an exception")
+
+
+def check(code: int) -> None:
+    """Raise the exception that a code of the C core stands for; nothing for 0."""
+    if code:
+        _raise(code)
+
+
+def _raise(code: int) -> NoReturn:
+    if code > 0:
+        raise TaskError(code)
+    if code == lib.TPI_E_PYTHON:
+        raise _take_pending()
+    if code == lib.TPI_E_CLOSED:
+        raise PoolClosedError("the pool is closed")
+    if code == lib.TPI_E_NO_THREAD:
+        raise OSError(errno.EAGAIN, f"{os.strerror(errno.EAGAIN)}: the system refused to start a "
+                      "worker thread; the pool is unchanged")
+    if code == lib.TPI_E_NO_MEMORY:
+        raise MemoryError("no memory for a region")
+    if code == lib.TPI_E_IN_REGION:
+        raise RuntimeError("this is not allowed inside a parallel region")
+    if code == lib.TPI_E_INCOMPLETE:
+        raise ThreadpoolError(
+            "the pool's parallel_for did not run every task exactly once before it returned"
+        )
+    if code == lib.TPI_E_FORKED:
+        raise ThreadpoolError(
+            "this process was forked inside a parallel region: the region's other tasks exist in "
+            "the parent only"
+        )
+    raise ValueError(f"the C core refused an argument (code {code})")

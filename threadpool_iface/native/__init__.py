@@ -1,0 +1,51 @@
+"""The compiled C core: `lib` and `ffi`, checked to be built from the sources beside it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .digest import sources_digest
+
+_REBUILD = "python -m pip install --no-build-isolation -e .  (or without -e, from the checkout)"
+
+try:
+    from ._core import ffi, lib
+except ImportError as error:
+    raise ImportError(
+        f"the C core of threadpool_iface is not built for this Python ({error}); run: {_REBUILD}"
+    ) from error
+
+
+def _refuse_stale_build() -> None:
+    current = sources_digest()
+    built = ffi.string(lib.tpi_sources_digest()).decode()
+    if current is not None and current != built:
+        raise ImportError(
+            "the C sources of threadpool_iface have changed since it was built; "
+            f"run: {_REBUILD}"
+        )
+
+
+_refuse_stale_build()
+
+
+def get_include() -> str:
+    """The folder of `threadpool_iface.h`, for native libraries that supply or use a pool."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
+
+
+def address(name: str) -> int:
+    """Address of a function of the C core, for native code that cannot link against it.
+
+    Raises
+    ------
+    ValueError
+        There is no such function.
+    """
+    if not name.startswith("tpi_") or not hasattr(lib, name):
+        raise ValueError(f"the C core has no function {name!r}")
+    return int(ffi.cast("uintptr_t", ffi.addressof(lib, name)))
+
+
+__all__: list[Any] = ["address", "ffi", "get_include", "lib"]

@@ -1,0 +1,22 @@
+"""Which C sources an extension was built from. Imported by the build and at import time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+_FOLDERS = ("include", "src")
+
+
+def sources_digest() -> str | None:
+    """SHA-256 of the C sources beside this file; None where only the header is installed."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    if not os.path.isdir(os.path.join(here, "src")):
+        return None
+    digest = hashlib.sha256()
+    for folder in _FOLDERS:
+        for name in sorted(os.listdir(os.path.join(here, folder))):
+            if name.endswith((".c", ".h")):
+                with open(os.path.join(here, folder, name), "rb") as file:
+                    digest.update(name.encode() + b"\0" + file.read() + b"\0")
+    return digest.hexdigest()

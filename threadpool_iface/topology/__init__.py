@@ -1,0 +1,5 @@
+"""What the machine and its limits allow this process."""
+
+from .limits import allowed_cpus, cpu_quota, default_num_threads
+
+__all__ = ["allowed_cpus", "cpu_quota", "default_num_threads"]

@@ -1,0 +1,59 @@
+"""How many threads this process may run at once: its affinity mask and its cgroup's CPU quota."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from math import ceil
+
+CGROUP_ROOT = "/sys/fs/cgroup"
+
+
+def allowed_cpus() -> list[int]:
+    """The CPUs of the calling thread's affinity mask, ascending."""
+    return sorted(os.sched_getaffinity(0))
+
+
+def default_num_threads() -> int:
+    """min(CPUs of the affinity mask, CPU quota rounded up); at least 1."""
+    cpus = len(allowed_cpus())
+    quota = cpu_quota()
+    return max(1, cpus if quota is None else min(cpus, ceil(quota)))
+
+
+def cpu_quota(root: str = CGROUP_ROOT, membership: str = "/proc/self/cgroup") -> float | None:
+    """CPUs' worth of time that the cgroup, or one it is inside of, grants; None: no limit."""
+    found = [limit for folder in _folders(root, membership) for limit in _limits(folder)]
+    return min(found, default=None)
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return None
+
+
+def _folders(root: str, membership: str) -> Iterator[str]:
+    """The process's cgroup folders, v2 and v1, and those above them."""
+    for line in (_read(membership) or "").splitlines():
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # In a container the folder of its own cgroup is often the root itself.
+        bases = [root] if not controllers else [f"{root}/{controllers}", f"{root}/cpu"]
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for base in bases:
+            for depth in range(len(parts), -1, -1):
+                yield "/".join([base, *parts[:depth]])
+
+
+def _limits(folder: str) -> Iterator[float]:
+    v2 = (_read(f"{folder}/cpu.max") or "").split()
+    if len(v2) == 2 and v2[0].isdigit() and int(v2[1]) > 0:
+        yield int(v2[0]) / int(v2[1])
+    quota = (_read(f"{folder}/cpu.cfs_quota_us") or "").strip()
+    period = (_read(f"{folder}/cpu.cfs_period_us") or "").strip()
+    if quota.isdigit() and period.isdigit() and int(quota) > 0 and int(period) > 0:
+        yield int(quota) / int(period)
