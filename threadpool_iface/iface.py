@@ -130,7 +130,8 @@ class ThreadpoolIface(ABC):
     def __repr__(self) -> str:
         try:
             state = "closed, " if self.closed else ""
-            return f"<{type(self).__name__}: {state}{self.num_threads} threads>"
+            size = self.num_threads
+            return f"<{type(self).__name__}: {state}{size} thread{'s' * (size != 1)}>"
         except Exception:  # a half-made subclass must still be printable in a traceback
             return f"<{type(self).__name__}: not initialised>"
 

@@ -1,0 +1,22 @@
+"""Settings for every test: no time limits on examples (the first may compile), no state left over.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from threadpool_iface import UNSET, set_default_threadpool, set_threadpool
+
+settings.register_profile("default", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_active():
+    yield
+    set_threadpool(UNSET)
+    set_default_threadpool(None)

@@ -1,0 +1,63 @@
+"""Slow, plain references in float64, and the tolerance that float32 sums are held to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernels import Relu, Sum
+
+
+def rand(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def post(values: np.ndarray, post_ops: tuple, before: np.ndarray) -> np.ndarray:
+    for op in post_ops:
+        if op == "relu" or isinstance(op, Relu):
+            values = np.maximum(values, 0)
+        else:
+            scale = op.scale if isinstance(op, Sum) else 1.0
+            values = values + np.float64(np.float32(scale)) * before
+    return values
+
+
+def conv2d(
+    src: np.ndarray, weights: np.ndarray, bias: np.ndarray | None, *, stride, padding, dilation,
+    groups: int,
+) -> np.ndarray:
+    """NCHW, padding as (top, bottom, left, right)."""
+    (sh, sw), (dh, dw), (top, bottom, left, right) = stride, dilation, padding
+    x = np.pad(src.astype(np.float64), ((0, 0), (0, 0), (top, bottom), (left, right)))
+    oc, icg, kh, kw = weights.shape
+    oh = (x.shape[2] - dh * (kh - 1) - 1) // sh + 1
+    ow = (x.shape[3] - dw * (kw - 1) - 1) // sw + 1
+    out = np.zeros((src.shape[0], oc, oh, ow))
+    per_group = oc // groups
+    for g in range(groups):
+        channels, outs = slice(g * icg, (g + 1) * icg), slice(g * per_group, (g + 1) * per_group)
+        for i in range(kh):
+            for j in range(kw):
+                rows = slice(i * dh, i * dh + sh * (oh - 1) + 1, sh)
+                columns = slice(j * dw, j * dw + sw * (ow - 1) + 1, sw)
+                taps = x[:, channels, rows, columns]
+                kernel = weights[outs, :, i, j].astype(np.float64)
+                out[:, outs] += np.einsum("nchw,oc->nohw", taps, kernel)
+    return out if bias is None else out + bias.astype(np.float64)[:, None, None]
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray, depth: int) -> None:
+    """Within the error of a float32 chain of `depth` multiply-adds of standard normal values.
+
+    The bound eps * depth * max|term| of Higham's Accuracy and Stability, section 3.1, is loose;
+    rounding errors of random terms grow with its square root, so eps * depth is already generous.
+    """
+    assert actual.dtype == np.float32
+    assert actual.shape == expected.shape
+    tolerance = np.finfo(np.float32).eps * max(depth, 1) * 16
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=tolerance)
+
+
+def same_bits(x: np.ndarray, y: np.ndarray) -> bool:
+    return x.shape == y.shape and np.array_equal(
+        np.ascontiguousarray(x).view(np.uint32), np.ascontiguousarray(y).view(np.uint32)
+    )

@@ -1,0 +1,105 @@
+"""The split: within the bound, covering everything once, visible, and replaceable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels import Conv2d, Matmul
+from threadpool_iface import Decomposition, OmpLikePool, PrimitiveAttr, balance211, threadpool
+
+from .references import same_bits
+
+
+@given(n=st.integers(0, 1000), team=st.integers(1, 70))
+def test_balance211_covers_everything_once_and_evenly(n, team):
+    ranges = [balance211(n, team, tid) for tid in range(team)]
+    assert ranges[0][0] == 0 and ranges[-1][1] == n
+    assert all(a[1] == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    sizes = [end - start for start, end in ranges]
+    assert max(sizes) - min(sizes) <= 1
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [((-1, 2, 0), ValueError), ((4, 2, 2), ValueError), ((4, 2, -1), ValueError),
+     ((4.0, 2, 0), TypeError), ((True, 2, 0), TypeError)],
+)
+def test_balance211_refuses(arguments, error):
+    with pytest.raises(error):
+        balance211(*arguments)
+
+
+@given(m=st.integers(0, 3000), n=st.integers(0, 3000), k=st.integers(0, 3000),
+       bound=st.integers(0, 4096))
+def test_tasks_are_within_the_bound(m, n, k, bound):
+    d = Matmul((m, k), (k, n), attr=PrimitiveAttr(max_num_threads=bound)).decomposition
+    assert 1 <= d.tasks <= max(1, bound)
+    assert all(g <= e for g, e in zip(d.grid, d.extent, strict=True))
+    assert 0 < d.balance <= 1
+
+
+def test_large_work_uses_all_it_may():
+    for bound in (1, 2, 4, 8):
+        attr = PrimitiveAttr(max_num_threads=bound)
+        assert Matmul((2048, 512), (512, 2048), attr=attr).decomposition.tasks == bound
+
+
+def test_small_work_stays_on_one_task_and_says_why():
+    d = Matmul((4, 4), (4, 4), attr=PrimitiveAttr(max_num_threads=8)).decomposition
+    assert d.tasks == 1
+    assert "one" in str(d) or "1 task" in str(d)
+
+
+def test_str_shows_grid_tiles_tasks_and_balance():
+    attr = PrimitiveAttr(max_num_threads=4)
+    text = str(Matmul((512, 512), (512, 512), attr=attr).decomposition)
+    for part in ("4 tasks", "batch", "m ", "n ", "balance", "tile"):
+        assert part in text
+
+
+def test_bound_zero_has_one_task():
+    attr = PrimitiveAttr(max_num_threads=0)
+    assert Conv2d((1, 64, 56, 56), (64, 64, 3, 3), attr=attr).decomposition.tasks == 1
+
+
+@pytest.mark.parametrize("grid", [(1, 1, 1), (1, 3, 2), (1, 2, 1)])
+def test_a_given_grid_is_used_and_changes_no_bit(grid):
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(s).astype(np.float32) for s in ((40, 50), (50, 200)))
+    attr = PrimitiveAttr(max_num_threads=6,
+                         decomposition=Decomposition(("batch", "m", "n"), grid))
+    mm = Matmul((40, 50), (50, 200), attr=attr)
+    assert mm.decomposition.grid == grid
+    assert same_bits(mm(a, b), Matmul((40, 50), (50, 200))(a, b))
+
+
+@pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
+def test_execution_splits_for_the_pool_that_runs():
+    mm = Matmul((512, 512), (512, 512),
+                attr=PrimitiveAttr(max_num_threads=3, decomposition="execution"))
+    a = np.zeros((512, 512), np.float32)
+    for size, expected in ((1, 1), (2, 2), (8, 3)):
+        with OmpLikePool(size) as pool, threadpool(pool):
+            mm(a, a)
+            assert mm.decomposition.tasks == expected
+    with threadpool(None):
+        mm(a, a)
+        assert mm.decomposition.tasks == 1
+
+
+def test_a_primitive_without_a_bound_takes_the_active_pools_size():
+    with OmpLikePool(2) as pool, threadpool(pool):
+        assert Matmul((700, 700), (700, 700)).bound == 2
+
+
+def test_decompositions_compare_by_what_they_split():
+    one = Decomposition(("m",), (2,), (4,), reason="mine")
+    assert one == Decomposition(("m",), (2,), (4,), reason="yours")
+    assert one.balance == 1.0
+    assert Decomposition(("m",), (3,), (4,)).balance == pytest.approx(4 / 6)
+    with pytest.raises(ValueError, match="grid"):
+        Decomposition(("m",), (0,))
