@@ -1,0 +1,168 @@
+/* Stress of the C core, for the sanitizers: many callers, pools and sizes, nested regions, failing
+ * tasks, a default that is replaced, pools closed while in use, threads that end with a pool
+ * active. Every task must run exactly once, and must see what the caller wrote before the region;
+ * the caller must see what every task wrote.
+ *
+ *     stress [seed [rounds [seconds before it is called hung]]]
+ *
+ * Exits with 0 and "ok", or with 1 and what went wrong; a hang ends in SIGALRM. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pools.h"
+
+enum { CALLERS = 4, POOLS = 5, MOST = 40 };
+
+static tpi_pool *shared[POOLS];
+static uint32_t seed = 1;
+static int rounds = 300;
+static atomic_int failures;
+
+static void fail(const char *what, int a, int b) {
+    fprintf(stderr, "stress: %s (%d, %d), seed %u\n", what, a, b, seed);
+    atomic_fetch_add(&failures, 1);
+}
+
+static uint32_t next(uint32_t *state) { return *state = *state * 1664525u + 1013904223u; }
+
+/* -- one region, checked ------------------------------------------------------------------- */
+
+typedef struct {
+    int before;        /* plain: written by the caller, read by every task */
+    int ran[MOST];     /* plain: each written by its own task, read by the caller */
+    int failing;       /* the task that fails, or -1 */
+    int depth;
+    atomic_int total;  /* relaxed: orders nothing, so a missing release is not hidden */
+} round_state;
+
+static int32_t nested_task(void *ctx, int32_t i, int32_t n) {
+    (void)n;
+    ((int *)ctx)[i] += 1;
+    return 0;
+}
+
+static int32_t task(void *ctx, int32_t i, int32_t n) {
+    round_state *r = ctx;
+    if (r->before != n) fail("a task does not see what the caller wrote", r->before, n);
+    r->ran[i] += 1;
+    atomic_fetch_add_explicit(&r->total, 1, memory_order_relaxed);
+    if (!tpi_in_parallel() || tpi_active_pool()) fail("a region is active inside a region", i, n);
+    if (r->depth) {
+        int seen[3] = {0};
+        if (tpi_parallel(3, nested_task, seen) || seen[0] + seen[1] + seen[2] != 3)
+            fail("a nested region", seen[0], seen[1]);
+    }
+    return i == r->failing ? 77 : 0;
+}
+
+static void check_round(const round_state *r, int n, int code, int may_be_closed) {
+    if (may_be_closed && code == TPI_E_CLOSED) return;
+    int total = 0;
+    for (int i = 0; i < n; ++i) {
+        total += r->ran[i];
+        if (r->ran[i] > 1 || (r->failing < 0 && r->ran[i] != 1)) fail("task ran", i, r->ran[i]);
+    }
+    if (total != atomic_load_explicit(&((round_state *)r)->total, memory_order_relaxed))
+        fail("tasks lost a write", total, n);
+    if (code != (r->failing < 0 ? 0 : 77)) fail("a region returned", code, r->failing);
+}
+
+static void one_round(uint32_t *random, tpi_pool *pool, int may_be_closed) {
+    round_state r;
+    memset(&r, 0, sizeof r);
+    int n = 1 + (int)(next(random) >> 8) % MOST;
+    r.before = n;
+    r.depth = (next(random) >> 16) % 5 == 0;
+    r.failing = (next(random) >> 16) % 7 == 0 ? (int)(next(random) >> 8) % n : -1;
+    int code = pool ? tpi_pool_parallel(pool, n, task, &r) : tpi_parallel(n, task, &r);
+    check_round(&r, n, code, may_be_closed);
+}
+
+/* -- what the threads do ------------------------------------------------------------------- */
+
+static void *caller(void *arg) {
+    uint32_t random = seed * 2654435761u + (uint32_t)(uintptr_t)arg;
+    for (int i = 0; i < rounds; ++i) {
+        tpi_pool *pool = shared[(next(&random) >> 16) % POOLS];
+        if (i % 3 == 0) {
+            one_round(&random, pool, 0);
+            continue;
+        }
+        tpi_set_active(TPI_POOL, pool);
+        one_round(&random, NULL, 0);
+        if (i % 5) tpi_set_active(TPI_UNSET, NULL); /* else it stays active to the thread's end */
+        if (i % 5) one_round(&random, NULL, 1);     /* on the default */
+    }
+    return NULL;
+}
+
+static tpi_pool *new_pool(int kind) {
+    switch (kind % POOLS) {
+        case 0: return tpi_fork_join_new(3, 100, 0, NULL, 0);
+        case 1: return tpi_fork_join_new(7, 0, 1, NULL, 0);
+        case 2: return tpi_work_stealing_new(3, 100, NULL, 0);
+        case 3: return tpi_work_stealing_new(6, 0, NULL, 0);
+        default: return tpi_sequential_new();
+    }
+}
+
+/* Replaces the default while callers use it, and closes the old one under them. */
+static void *replacer(void *arg) {
+    (void)arg;
+    for (int i = 0; i < rounds / 4; ++i) {
+        tpi_pool *pool = new_pool(i);
+        tpi_set_default(pool);
+        sched_yield();
+        if (i % 2) tpi_pool_close(pool);
+        tpi_set_default(NULL);
+        tpi_pool_close(pool);
+        tpi_pool_release(pool);
+    }
+    return NULL;
+}
+
+/* Pools of its own, closed by one thread while another calls them. */
+static void *closing_caller(void *arg) {
+    uint32_t random = seed + 99;
+    for (int i = 0; i < 50; ++i) one_round(&random, arg, 1);
+    return NULL;
+}
+
+static void *closer(void *arg) {
+    (void)arg;
+    for (int i = 0; i < rounds / 10; ++i) {
+        tpi_pool *pool = new_pool(i);
+        pthread_t thread;
+        pthread_create(&thread, NULL, closing_caller, pool);
+        sched_yield();
+        tpi_pool_close(pool);
+        pthread_join(thread, NULL);
+        tpi_pool_release(pool);
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) seed = (uint32_t)strtoul(argv[1], NULL, 10);
+    if (argc > 2) rounds = atoi(argv[2]);
+    alarm(argc > 3 ? (unsigned)atoi(argv[3]) : 120);
+    for (int i = 0; i < POOLS; ++i) shared[i] = new_pool(i);
+    pthread_t threads[CALLERS + 2];
+    for (int i = 0; i < CALLERS; ++i)
+        pthread_create(&threads[i], NULL, caller, (void *)(uintptr_t)(i + 1));
+    pthread_create(&threads[CALLERS], NULL, replacer, NULL);
+    pthread_create(&threads[CALLERS + 1], NULL, closer, NULL);
+    for (int i = 0; i < CALLERS + 2; ++i) pthread_join(threads[i], NULL);
+    for (int i = 0; i < POOLS; ++i) {
+        tpi_pool_close(shared[i]);
+        tpi_pool_release(shared[i]);
+    }
+    if (atomic_load(&failures)) return 1;
+    puts("ok");
+    return 0;
+}
