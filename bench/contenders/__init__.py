@@ -1,0 +1,48 @@
+"""Who is compared, by name. A contender is imported in its own process only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a contender's class is, what it is made with, and the packages it needs."""
+
+    module: str
+    cls: str
+    options: tuple[Any, ...] = ()
+    needs: tuple[str, ...] = ()
+    label: str = ""
+
+
+CONTENDERS = {
+    "sequential": Entry("ours", "Ours", ("SequentialPool",), label="SequentialPool"),
+    "omp": Entry("ours", "Ours", ("OmpLikePool",), label="OmpLikePool"),
+    "omp-dynamic": Entry("ours", "Ours", ("OmpLikePool", "dynamic"), label="OmpLikePool dynamic"),
+    "eigen": Entry("ours", "Ours", ("EigenLikePool",), label="EigenLikePool"),
+    "libgomp": Entry("openmp", "OpenMP", ("static",), label="libgomp"),
+    "libgomp-dynamic": Entry("openmp", "OpenMP", ("dynamic",), label="libgomp dynamic"),
+    "numpy": Entry("numpy_openblas", "NumPy", label="NumPy/OpenBLAS"),
+    "prange": Entry("numba_prange", "Prange", label="numba prange"),
+    "torch": Entry("pytorch", "Torch", ("channels_last",), ("torch",), "torch"),
+    "torch-nchw": Entry("pytorch", "Torch", ("contiguous",), ("torch",), "torch NCHW"),
+    "torch-prepacked": Entry("pytorch", "Torch", ("prepacked",), ("torch",), "torch prepacked"),
+    "onnxruntime": Entry("onnx_runtime", "OnnxRuntime", (), ("onnxruntime", "onnx"),
+                         "ONNX Runtime"),
+}
+
+
+def missing(name: str) -> list[str]:
+    """Packages a contender needs that are not installed."""
+    return [package for package in CONTENDERS[name].needs if find_spec(package) is None]
+
+
+def create(name: str, threads: int) -> Any:
+    """The contender itself; call it in a process of its own."""
+    entry = CONTENDERS[name]
+    module = import_module(f"bench.contenders.{entry.module}")
+    return getattr(module, entry.cls)(threads, *entry.options)

@@ -1,0 +1,58 @@
+"""What a contender offers: for each kind of case a Prepared job, or None if it cannot do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..cases import Case
+
+
+@dataclass
+class Prepared:
+    """Something to time.
+
+    Attributes
+    ----------
+    call
+        Does the work once, and returns what `result` understands.
+    result
+        Turns what `call` returned into the array that contenders must agree on; None: no array.
+    times_itself
+        `call(count)` returns the seconds of each of `count` runs, measured in C.
+    """
+
+    call: Callable[..., Any]
+    result: Callable[[Any], np.ndarray] | None = None
+    times_itself: bool = False
+
+
+class Contender:
+    """Base: can do nothing. Every method gets a case of its section."""
+
+    def latency(self, case: Case) -> Prepared | None:
+        return None
+
+    def skewed(self, case: Case) -> Prepared | None:
+        return None
+
+    def gemm(self, case: Case) -> Prepared | None:
+        return None
+
+    def conv(self, case: Case) -> Prepared | None:
+        return None
+
+    def prepare(self, case: Case) -> Prepared | None:
+        return getattr(self, case.section)(case)  # type: ignore[no-any-return]
+
+
+#: Dependent multiply-adds that take about a nanosecond: 4 cycles each at 4 GHz.
+STEPS_PER_NANOSECOND = 1.0
+
+
+def skew_unit(microseconds: float, chunks: int) -> int:
+    """Steps of the first chunk, for a triangle that takes about so long on one thread."""
+    return max(1, int(microseconds * 1e3 * STEPS_PER_NANOSECOND / (chunks * (chunks + 1) / 2)))

@@ -1,0 +1,44 @@
+"""ONNX Runtime: each case as a model of one node, its weights a constant."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from ..cases import Case, conv_operands, gemm_operands
+from .contender import Contender, Prepared
+
+
+class OnnxRuntime(Contender):
+    def __init__(self, threads: int) -> None:
+        self.options = onnxruntime.SessionOptions()
+        self.options.intra_op_num_threads = threads
+        self.options.inter_op_num_threads = 1
+        self.options.log_severity_level = 3
+
+    def _prepared(self, operator: str, x: np.ndarray, w: np.ndarray, **attributes) -> Prepared:
+        node = helper.make_node(operator, ["x", "w"], ["y"], **attributes)
+        graph = helper.make_graph(
+            [node], operator, [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, list("abcd"[: x.ndim]))],
+            [numpy_helper.from_array(w, "w")])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+        model.ir_version = 9
+        onnx.checker.check_model(model)
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), self.options, providers=["CPUExecutionProvider"])
+        feed = {"x": x}
+        return Prepared(lambda: session.run(None, feed), lambda y: y[0])
+
+    def gemm(self, case: Case) -> Prepared | None:
+        return self._prepared("MatMul", *gemm_operands(case.shape))
+
+    def conv(self, case: Case) -> Prepared | None:
+        shape = case.shape
+        top, bottom, left, right = shape.padding
+        return self._prepared(
+            "Conv", *conv_operands(shape), kernel_shape=[shape.kh, shape.kw],
+            strides=[shape.sh, shape.sw], pads=[top, left, bottom, right],
+            dilations=[shape.dh + 1, shape.dw + 1], group=shape.g)

@@ -1,0 +1,22 @@
+"""Lists of layers as data, in benchdnn's format, and the reader for anybody's own lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .benchdnn import Conv, Gemm, ShapeError, read_shapes
+
+HERE = Path(__file__).parent
+NETWORKS = {"ResNet-50 v1.5": "resnet50_v1_5.conv", "GoogLeNet v1": "googlenet_v1.conv"}
+
+
+def network(name: str) -> list[Conv]:
+    """Every distinct convolution layer of a network of NETWORKS, with its count."""
+    return [shape for shape in read_shapes(HERE / NETWORKS[name]) if isinstance(shape, Conv)]
+
+
+def gemms() -> list[Gemm]:
+    return [shape for shape in read_shapes(HERE / "gemm.matmul") if isinstance(shape, Gemm)]
+
+
+__all__ = ["NETWORKS", "Conv", "Gemm", "ShapeError", "gemms", "network", "read_shapes"]
