@@ -18,7 +18,7 @@ from .errors import OversubscriptionWarning, PoolClosedError, TaskError, Threadp
 from .iface import ASYNCHRONOUS, ThreadpoolIface
 from .native import get_include, lib
 from .parallel import parallel, parallel_for, parallel_nd
-from .pools import EigenLikePool, OmpLikePool, SequentialPool
+from .pools import EigenLikePool, ForeignPool, OmpLikePool, SequentialPool
 from .stream import Stream
 from .topology import default_num_threads
 from .verbose import set_verbose
@@ -30,6 +30,7 @@ __all__ = [
     "UNSET",
     "Decomposition",
     "EigenLikePool",
+    "ForeignPool",
     "OmpLikePool",
     "OversubscriptionWarning",
     "PoolClosedError",

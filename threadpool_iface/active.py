@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from .errors import check
-from .iface import ThreadpoolIface
+from .iface import ThreadpoolIface, pool_of
 from .native import ffi, lib
 
 VARIABLE = "THREADPOOL_IFACE_POOL"
@@ -35,7 +35,8 @@ class _ThreadState(threading.local):
 
     def __init__(self) -> None:
         self.chosen: _Choice = UNSET
-        self.blocks: list[threadpool] = []
+        #: Each with what was active when it was entered.
+        self.blocks: list[tuple[threadpool, _Choice]] = []
 
 
 _thread = _ThreadState()
@@ -79,10 +80,32 @@ def set_threadpool(pool: ThreadpoolIface | _Unset | None) -> None:
 
 def get_threadpool() -> ThreadpoolIface | None:
     """The pool a region started now would run on; None if it would run on the calling thread."""
-    if lib.tpi_in_parallel():
+    pointer = lib.tpi_active_pool()
+    if pointer == ffi.NULL:
         return None
-    chosen = _thread.chosen
-    return _default if isinstance(chosen, _Unset) else chosen
+    for known in (_thread.chosen, _default):
+        if isinstance(known, ThreadpoolIface) and known._native == pointer:
+            return known
+    return _made_active_in_c(pointer)
+
+
+def _made_active_in_c(pointer: Any) -> ThreadpoolIface:
+    from .pools import ForeignPool
+
+    address = int(ffi.cast("uintptr_t", pointer))
+    known = pool_of(address)
+    if known is not None:
+        return known
+    lib.tpi_pool_retain(pointer)
+    return ForeignPool(address)
+
+
+def _chosen() -> _Choice:
+    """What this thread chose, asked of the C core, where native code may have chosen."""
+    state = lib.tpi_active_state()
+    if state == lib.TPI_UNSET:
+        return UNSET
+    return None if state == lib.TPI_SEQUENTIAL else get_threadpool()
 
 
 class threadpool:  # noqa: N801 - used like a function
@@ -99,28 +122,24 @@ class threadpool:  # noqa: N801 - used like a function
     """
 
     def __init__(self, pool: ThreadpoolIface | None) -> None:
-        checked = _checked(pool, "pool")
-        self._pool = checked
-        self._before: list[_Choice] = []
+        self._pool = _checked(pool, "pool")
 
     def __enter__(self) -> ThreadpoolIface | None:
-        before = _thread.chosen
+        before = _chosen()
         _activate(_checked(self._pool, "pool"))
-        self._before.append(before)
-        _thread.blocks.append(self)
+        _thread.blocks.append((self, before))
         return None if isinstance(self._pool, _Unset) else self._pool
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not _thread.blocks or _thread.blocks[-1] is not self:
+        if not _thread.blocks or _thread.blocks[-1][0] is not self:
             raise RuntimeError(
                 f"threadpool({self._pool!r}) is left out of order or in another thread: blocks "
                 "must be left by the thread that entered them, the last one first"
             )
-        _activate(self._before[-1])
-        self._before.pop()
+        _activate(_thread.blocks[-1][1])
         _thread.blocks.pop()
 
 

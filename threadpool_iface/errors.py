@@ -31,19 +31,22 @@ class TaskError(ThreadpoolError):
         super().__init__(f"a native task failed with code {code}")
         self.code = code
 
+    def __reduce__(self) -> tuple[type[TaskError], tuple[int]]:
+        return TaskError, (self.code,)
+
 
 class OversubscriptionWarning(UserWarning):
     """A pool was asked for more threads than this process may use at once."""
 
 
-# The exception that a Python pool raised inside a region the calling thread is about to leave.
+# The exception of a Python pool, on its way through the C core to the caller's `check`. Regions
+# inside regions never reach a pool, so it is always the thread that raised it that asks for it.
 _pending = threading.local()
 
 
 def keep_pending(error: BaseException) -> None:
     """Hold an exception that has to cross C code, for `check` in the same thread."""
-    if getattr(_pending, "error", None) is None:
-        _pending.error = error
+    _pending.error = error
 
 
 def _take_pending() -> BaseException:
@@ -52,29 +55,32 @@ def _take_pending() -> BaseException:
     return error or ThreadpoolError("a pool failed in Python without leaving an exception")
 
 
-def check(code: int) -> None:
-    """Raise the exception that a code of the C core stands for; nothing for 0."""
+def check(code: int, pool: object = None) -> None:
+    """Raise the exception that a code of the C core stands for; nothing for 0.
+
+    `pool` is the pool the message names, where it is known.
+    """
     if code:
-        _raise(code)
+        _raise(code, "the pool" if pool is None else repr(pool))
 
 
-def _raise(code: int) -> NoReturn:
+def _raise(code: int, pool: str) -> NoReturn:
     if code > 0:
         raise TaskError(code)
     if code == lib.TPI_E_PYTHON:
         raise _take_pending()
     if code == lib.TPI_E_CLOSED:
-        raise PoolClosedError("the pool is closed")
+        raise PoolClosedError(f"{pool} is closed")
     if code == lib.TPI_E_NO_THREAD:
         raise OSError(errno.EAGAIN, f"{os.strerror(errno.EAGAIN)}: the system refused to start a "
-                      "worker thread; the pool is unchanged")
+                      f"worker thread; {pool} is unchanged")
     if code == lib.TPI_E_NO_MEMORY:
         raise MemoryError("no memory for a region")
     if code == lib.TPI_E_IN_REGION:
         raise RuntimeError("this is not allowed inside a parallel region")
     if code == lib.TPI_E_INCOMPLETE:
         raise ThreadpoolError(
-            "the pool's parallel_for did not run every task exactly once before it returned"
+            f"parallel_for of {pool} did not run every task exactly once before it returned"
         )
     if code == lib.TPI_E_FORKED:
         raise ThreadpoolError(

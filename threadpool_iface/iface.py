@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import wraps
+from itertools import count
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
+from weakref import WeakValueDictionary
 
 from .arguments import MAX_THREADS, checked_int
 from .errors import PoolClosedError, ThreadpoolError, check, keep_pending
 from .native import ffi, lib
+from .region import MAX_TASKS, run_region
 
 #: A flag of `get_flags()`: `parallel_for` may return before its tasks have ended.
 ASYNCHRONOUS: int = lib.TPI_ASYNCHRONOUS
@@ -36,22 +39,36 @@ class ThreadpoolIface(ABC):
 
     What you may rely on: `fn` releases the GIL while a native task runs; it never raises because
     a task failed (the library keeps the first failure, skips the tasks that have not started, and
-    raises in the caller after `parallel_for` returned); two regions never share an `fn`.
+    raises in the caller after `parallel_for` returned); two regions never share an `fn`; `n` is at
+    least 1; a closed pool is not called. All this holds for a direct `pool.parallel_for(n, fn)`
+    too: it is made a region before it reaches your method.
 
     What is relied on: every `fn(i, n)` is called exactly once, from any threads, in any order;
     `parallel_for` returns when all of them have returned (or, if `get_flags()` has `ASYNCHRONOUS`,
     `wait()` does); several threads may call `parallel_for` at once; the calling thread may run
-    tasks itself, and tasks need not overlap. A region started from inside a task never reaches the
-    pool: it runs inline. Calling a task twice or never is reported as ThreadpoolError, an exception
-    that leaves `parallel_for` reaches the caller, and a task called after its region has ended
-    raises instead of running.
+    tasks itself, and tasks need not overlap. `num_threads`, an int in 1..4096, and `get_flags()`
+    do not change. A region started from inside a task never reaches a pool: it runs inline.
 
-    `threadpool_iface.testing.check_pool` tests all this.
+    What happens otherwise: a task called twice or never is a ThreadpoolError in the caller, which
+    names the pool; an exception that leaves `parallel_for` or `wait` reaches the caller; a task
+    called after its region has ended raises instead of running; a wrong `num_threads` is a
+    TypeError or ValueError when the pool is first used.
+
+    Your pool ends its threads in `close`: `super().close()` first, which waits for running regions
+    and refuses later ones. `threadpool_iface.testing.check_pool` tests all this. A pool written in
+    C fills a `tpi_pool_ops` instead (see `get_include()`) and comes here as a `ForeignPool`.
     """
 
-    #: What the native side is made of; created on first use, so `__init__` need not be chained.
+    #: Made on first use, so that a subclass's `__init__` need not call this one's.
     _handle: Any = None
-    _handle_lock: ClassVar[threading.Lock] = threading.Lock()
+    #: Whether regions come to Python's `parallel_for`; the native pools run them in C.
+    _python_regions: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get("parallel_for")
+        if cls._python_regions and callable(own):
+            cls.parallel_for = _as_region(own)  # type: ignore[method-assign]
 
     @property
     @abstractmethod
@@ -74,7 +91,7 @@ class ThreadpoolIface(ABC):
         """0, or ASYNCHRONOUS."""
         return 0
 
-    def wait(self) -> None:
+    def wait(self) -> None:  # noqa: B027 - a synchronous pool has nothing to wait for
         """Until every region this thread started has ended. Nothing to do unless asynchronous."""
 
     def close(self) -> None:
@@ -97,24 +114,40 @@ class ThreadpoolIface(ABC):
     @property
     def handle(self) -> int:
         """Address of the native `tpi_pool`, for native callers; valid while the pool exists."""
-        return int(ffi.cast("uintptr_t", self._native))
+        return _address(self._native)
 
     @property
     def _native(self) -> Any:
         handle = self._handle
-        if handle is None:
-            with self._handle_lock:
-                if self._handle is None:
-                    self._handle = ffi.gc(self._new_handle(), lib.tpi_pool_release)
-                handle = self._handle
-        return handle
+        return self._own(self._new_handle()) if handle is None else handle
 
     def _new_handle(self) -> Any:
-        return _foreign_handle(self)
+        return _python_handle(self)
+
+    def _own(self, handle: Any) -> Any:
+        """Keep one reference of a native handle as this pool's; the first one given stays."""
+        if handle == ffi.NULL:
+            raise MemoryError("no memory for a pool")
+        kept = self.__dict__.setdefault("_handle", ffi.gc(handle, lib.tpi_pool_release))
+        _by_handle[_address(kept)] = self
+        return kept
+
+    def _run_region(self, n: int, fn: Any) -> None:
+        """`for i in range(n): fn(i, n)` as a region on this pool, whichever is active."""
+        n = checked_int(n, "n", 0, MAX_TASKS)
+        self._require_open()
+        if n:
+            pool = self._native
+            run_region(
+                lambda task, ctx: lib.tpi_pool_parallel(pool, n, task, ctx), fn, (), lambda: self
+            )
 
     def _require_open(self) -> None:
         if self.closed:
             raise PoolClosedError(f"{self!r} is closed")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} owns threads and cannot be copied or pickled")
 
     def __enter__(self) -> Self:
         """The pool itself; leaving the block closes it. Does not make it active."""
@@ -134,6 +167,23 @@ class ThreadpoolIface(ABC):
             return f"<{type(self).__name__}: {state}{size} thread{'s' * (size != 1)}>"
         except Exception:  # a half-made subclass must still be printable in a traceback
             return f"<{type(self).__name__}: not initialised>"
+
+
+def _as_region(implementation: Callable[..., None]) -> Callable[..., None]:
+    """`parallel_for` as users call it: a region, which comes back to the implementation.
+
+    So a direct call keeps the contract as well: a closed pool refuses, the first failure wins,
+    the active pool is null inside.
+    """
+
+    @wraps(implementation)
+    def parallel_for(self: ThreadpoolIface, n: int, fn: Any) -> None:
+        if isinstance(fn, _TaskOfRegion):
+            implementation(self, n, fn)
+        else:
+            self._run_region(n, fn)
+
+    return parallel_for
 
 
 class _TaskOfRegion:
@@ -163,102 +213,68 @@ class _TaskOfRegion:
                 self._changed.notify_all()
 
     def finish(self) -> None:
+        interrupt: BaseException | None = None
         with self._changed:
             self._open = False
             while self._running:
-                self._changed.wait()
+                try:
+                    self._changed.wait()
+                except BaseException as error:  # Ctrl-C must not free what a task stands on
+                    interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
-# -- the table of functions of a pool written in Python ----------------------------------------
+# -- what the C core calls of a pool written in Python -----------------------------------------
 
-# Handles that C may still pass back, by address; `destroy` drops them.
-_alive: dict[int, Any] = {}
-# Regions of asynchronous pools that `wait` has yet to end, by thread.
-_unfinished = threading.local()
-
-
-def _foreign_handle(pool: ThreadpoolIface) -> Any:
-    """A native handle whose functions call `pool`. It does not keep the pool alive."""
-    data = ffi.new_handle(weakref.ref(pool))
-    made = lib.tpi_pool_new(_ops, data)
-    if made == ffi.NULL:
-        raise MemoryError("no memory for a pool")
-    _alive[int(ffi.cast("uintptr_t", data))] = data
-    return made
+_keys = count(1)
+_by_key: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
+_by_handle: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
 
 
-def _pool(data: Any) -> ThreadpoolIface:
-    pool = ffi.from_handle(data)()
-    if pool is None:
-        raise PoolClosedError("the pool no longer exists")
-    return pool  # type: ignore[no-any-return]
+def pool_of(handle: int) -> ThreadpoolIface | None:
+    """The pool whose native handle is at this address, if it is one of Python's."""
+    return _by_handle.get(handle)
 
 
-@ffi.def_extern(error=1)  # type: ignore[untyped-decorator]
-def tpi_python_num_threads(data: Any) -> int:
-    pool = _pool(data)
-    return checked_int(pool.num_threads, f"num_threads of {type(pool).__name__}", 1, MAX_THREADS)
+def _address(handle: Any) -> int:
+    return int(ffi.cast("uintptr_t", handle))
 
 
-@ffi.def_extern(error=0)  # type: ignore[untyped-decorator]
-def tpi_python_in_parallel(data: Any) -> int:
-    return 0  # the C core knows which pool's task a thread is in
+def _python_handle(pool: ThreadpoolIface) -> Any:
+    """A native handle whose regions call `pool`. It does not keep the pool alive."""
+    name = type(pool).__name__
+    size = checked_int(pool.num_threads, f"num_threads of {name}", 1, MAX_THREADS)
+    flags = checked_int(pool.get_flags(), f"get_flags() of {name}", 0)
+    key = next(_keys)
+    _by_key[key] = pool
+    return lib.tpi_python_pool_new(key, size, flags)
 
 
-@ffi.def_extern(error=0)  # type: ignore[untyped-decorator]
-def tpi_python_flags(data: Any) -> int:
-    return int(_pool(data).get_flags())
+def _living(key: int) -> ThreadpoolIface:
+    try:
+        return _by_key[key]
+    except KeyError:
+        raise PoolClosedError("the pool no longer exists") from None
 
 
-@ffi.def_extern(error=lib.TPI_E_PYTHON)  # type: ignore[untyped-decorator]
-def tpi_python_parallel_for(data: Any, n: int, task: Any, ctx: Any) -> int:
+def _keep(kind: Any, error: BaseException, traceback: Any) -> None:
+    keep_pending(error)
+
+
+@ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_keep)  # type: ignore[untyped-decorator]
+def tpi_python_parallel_for(key: int, n: int, task: Any, ctx: Any) -> int:
     fn = _TaskOfRegion(task, ctx)
     try:
-        pool = _pool(data)
+        pool = _living(key)
         pool.parallel_for(n, fn)
         if pool.get_flags() & ASYNCHRONOUS:
-            _unfinished.fn = fn
-            return 0
-    except BaseException as error:  # it must cross C to reach the caller, KeyboardInterrupt too
-        keep_pending(error)
+            pool.wait()
+    finally:
         fn.finish()
-        return int(lib.TPI_E_PYTHON)
-    fn.finish()
     return 0
 
 
-@ffi.def_extern()  # type: ignore[untyped-decorator]
-def tpi_python_wait(data: Any) -> None:
-    try:
-        _pool(data).wait()
-    finally:
-        fn = getattr(_unfinished, "fn", None)
-        _unfinished.fn = None
-        if fn is not None:
-            fn.finish()
-
-
-@ffi.def_extern()  # type: ignore[untyped-decorator]
-def tpi_python_close(data: Any) -> None:
-    pass  # `close` of the subclass ends its own threads
-
-
-@ffi.def_extern()  # type: ignore[untyped-decorator]
-def tpi_python_destroy(data: Any) -> None:
-    _alive.pop(int(ffi.cast("uintptr_t", data)), None)
-
-
-_ops = ffi.new(
-    "tpi_pool_ops *",
-    {
-        "abi_version": lib.TPI_ABI_VERSION,
-        "struct_size": ffi.sizeof("tpi_pool_ops"),
-        "num_threads": lib.tpi_python_num_threads,
-        "in_parallel": lib.tpi_python_in_parallel,
-        "parallel_for": lib.tpi_python_parallel_for,
-        "flags": lib.tpi_python_flags,
-        "wait": lib.tpi_python_wait,
-        "close": lib.tpi_python_close,
-        "destroy": lib.tpi_python_destroy,
-    },
-)
+@ffi.def_extern(onerror=_keep)  # type: ignore[untyped-decorator]
+def tpi_python_wait(key: int) -> None:
+    _living(key).wait()

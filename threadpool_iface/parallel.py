@@ -1,76 +1,28 @@
 """Regions for Python callers: parallel, parallel_for, parallel_nd.
 
-A task is a Python callable (which needs the GIL, so pure Python gains nothing from running on
-several threads) or a native one, which runs without it.
+They run on the calling thread's effective pool. Without a pool, and inside a region, the tasks run
+one after the other on the calling thread, in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from math import prod
 from typing import Any
 
-from .active import get_max_threads
+from .active import get_max_threads, get_threadpool
 from .arguments import checked_int
 from .decomposition import balance211
-from .errors import check
 from .native import ffi, lib
+from .region import MAX_TASKS, run_region
 
 MAX_DIMS = 6
 _SCHEDULES = (None, "static", "dynamic")
 
-
-class _PythonRegion:
-    """A region of Python tasks: what the C callback is handed, and the first exception."""
-
-    def __init__(self, task: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.task, self.args = task, args
-        self.error: BaseException | None = None
-
-    def run(self, submit: Callable[[Any, Any], int]) -> None:
-        handle = ffi.new_handle(self)
-        code = submit(lib.tpi_python_task, handle)
-        if self.error is not None:
-            raise self.error
-        check(code)
-
-
-@ffi.def_extern(error=1)  # type: ignore[untyped-decorator]
-def tpi_python_task(ctx: Any, ithr: int, nthr: int) -> int:
-    region: _PythonRegion = ffi.from_handle(ctx)
-    try:
-        region.task(ithr, nthr, *region.args)
-    except BaseException as error:  # travels to the caller, KeyboardInterrupt and SystemExit too
-        if region.error is None:
-            error.add_note(f"raised in task {ithr} of {nthr} of a parallel region")
-            region.error = error
-        return 1
-    return 0
-
-
-def _native_task(task: Any) -> Any:
-    """The C function pointer of a native task, or None for a Python callable."""
-    if isinstance(task, ffi.CData):
-        if ffi.typeof(task) is not ffi.typeof("tpi_task"):
-            raise TypeError(f"task must be a callable or a tpi_task pointer, not {task!r}")
-        return task
-    address = getattr(task, "address", None)  # a numba cfunc
-    if isinstance(address, int) and not isinstance(address, bool):
-        return ffi.cast("tpi_task", address)
-    return None
-
-
-def run_region(submit: Callable[[Any, Any], int], task: Any, args: tuple[Any, ...]) -> None:
-    """`submit(task, ctx)` with the task in its C form; raises what the region ended with."""
-    native = _native_task(task)
-    if native is None:
-        if not callable(task):
-            raise TypeError(f"task must be callable, not {task!r}")
-        _PythonRegion(task, args).run(submit)
-        return
-    if args:
-        raise TypeError("a native task takes no args; give it a context of its own")
-    check(submit(native, ffi.NULL))
+#: Pieces for each thread of a dynamic schedule without a grain. A guess: the last piece then costs
+#: at most about an eighth of a thread's share.
+_PIECES_PER_THREAD = 8
 
 
 def parallel(nthr: int, task: Any, *args: Any) -> None:
@@ -81,12 +33,13 @@ def parallel(nthr: int, task: Any, *args: Any) -> None:
     nthr : int
         Number of tasks, whatever the pool's size; 0 means `get_max_threads()`.
     task : callable, numba cfunc or cffi pointer to `tpi_task`
-        A native task, `int32_t(void *, int32_t ithr, int32_t nthr)`, gets a null context.
+        A native task, `int32_t(void *, int32_t ithr, int32_t nthr)`, gets a null context, runs
+        without the GIL, and fails by returning a positive code.
     *args
         Passed to a Python task.
 
-    All tasks complete before it returns; they need not overlap. Without a pool, and inside a
-    region, they run one after the other on the calling thread.
+    All tasks complete before it returns; they need not overlap. Any number of threads may call it
+    at once.
 
     Raises
     ------
@@ -94,25 +47,16 @@ def parallel(nthr: int, task: Any, *args: Any) -> None:
         What the first failing Python task raised, with a note naming the task, once every running
         task has ended; no task starts after a failure.
     TaskError
-        A native task returned a code other than 0.
+        A native task failed; `code` is what it returned.
     TypeError, ValueError
         `nthr` is not an integer, or negative; `task` cannot be called.
     PoolClosedError, OSError
         The pool is closed, or the system refused to start its workers.
+    ThreadpoolError
+        The pool did not run every task exactly once.
     """
-    nthr = checked_int(nthr, "nthr", 0, 2**31 - 1) or get_max_threads()
-    run_region(lambda native, ctx: lib.tpi_parallel(nthr, native, ctx), task, args)
-
-
-def _chunks(n: int, grain: int | None, schedule: str | None, most: int) -> int:
-    """How many chunks to cut n items into."""
-    threads = max(1, min(most, get_max_threads()))
-    if schedule == "dynamic" or grain is not None:
-        size = grain if grain is not None else max(1, n // (8 * threads))
-        pieces = -(-n // size)
-        # A static schedule gives each thread one contiguous range of whole grains.
-        return pieces if schedule == "dynamic" else min(pieces, threads)
-    return min(n, threads)
+    nthr = checked_int(nthr, "nthr", 0, MAX_TASKS) or get_max_threads()
+    run_region(lambda native, ctx: lib.tpi_parallel(nthr, native, ctx), task, args, get_threadpool)
 
 
 def parallel_for(
@@ -126,19 +70,18 @@ def parallel_for(
     n : int
         Items; 0 calls nothing.
     body : callable
-        Called with the half-open range and `args`, at most once for each item.
+        Called with half-open ranges, and `args`, that hold each item once.
     grain : int, optional
-        Fewest items in a range but the last; chosen from `n` and the pool by default.
+        Items of the smallest range worth scheduling: ranges hold whole grains, but for the last.
     schedule : "static", "dynamic" or None
-        One range for each thread, or more and smaller ones that threads take as they get free.
-        None is static. The ranges are offered to the pool as tasks; how they reach its threads is
-        the pool's own business.
+        One range for each thread (`balance211`), or more and smaller ones, of one grain each, that
+        threads take as they get free. None is static.
     max_num_threads : int, optional
-        At most so many ranges with a static schedule; 0: the calling thread alone.
+        Use at most so many tasks. 0: one range, on the calling thread, never through a pool.
 
     Raises
     ------
-    As `parallel`.
+    As `parallel`; a dynamic schedule starts no range after a failure.
     """
     n = checked_int(n, "n", 0)
     if not callable(body):
@@ -147,24 +90,57 @@ def parallel_for(
         grain = checked_int(grain, "grain", 1)
     if schedule not in _SCHEDULES:
         raise ValueError(f'schedule must be "static", "dynamic" or None, not {schedule!r}')
-    most = get_max_threads()
     if max_num_threads is not None:
-        most = checked_int(max_num_threads, "max_num_threads", 0)
+        max_num_threads = checked_int(max_num_threads, "max_num_threads", 0)
     if n == 0:
         return
-    if most == 0:
-        _PythonRegion(lambda ithr, nthr: body(0, n, *args), ()).run(
-            lambda task, ctx: lib.tpi_pool_parallel(ffi.NULL, 1, task, ctx)
-        )
+    if max_num_threads == 0:
+        _on_the_caller(lambda ithr, nthr: body(0, n, *args))
         return
-    units = 1 if grain is None else grain
+    threads = get_max_threads() if max_num_threads is None else min(
+        max_num_threads, get_max_threads()
+    )
+    dynamic = schedule == "dynamic"
+    if grain is None:
+        grain = max(1, n // (_PIECES_PER_THREAD * threads)) if dynamic else 1
+    pieces = -(-n // grain)
+
+    def run(begin: int, end: int) -> None:
+        body(begin * grain, min(n, end * grain), *args)
+
+    parallel(min(pieces, threads), _claiming(pieces, run) if dynamic else _sharing(pieces, run))
+
+
+def _on_the_caller(task: Callable[[int, int], Any]) -> None:
+    run_region(
+        lambda native, ctx: lib.tpi_pool_parallel(ffi.NULL, 1, native, ctx), task, (), lambda: None
+    )
+
+
+def _sharing(pieces: int, run: Callable[[int, int], Any]) -> Callable[[int, int], None]:
+    """A task that runs its even share of the pieces."""
 
     def task(ithr: int, nthr: int) -> None:
-        begin, end = balance211(-(-n // units), nthr, ithr)
-        if begin < end:
-            body(begin * units, min(n, end * units), *args)
+        run(*balance211(pieces, nthr, ithr))
 
-    parallel(_chunks(n, grain, schedule, most), task)
+    return task
+
+
+def _claiming(pieces: int, run: Callable[[int, int], Any]) -> Callable[[int, int], None]:
+    """A task that runs pieces, one by one, until none is left or one has failed."""
+    claims = count()
+    failed: list[int] = []
+
+    def task(ithr: int, nthr: int) -> None:
+        # next() of a count is atomic, so no two tasks claim the same piece.
+        while not failed and (piece := next(claims)) < pieces:
+            try:
+                run(piece, piece + 1)
+            except BaseException:
+                failed.append(piece)
+                raise
+
+    return task
 
 
 def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> None:
@@ -175,13 +151,15 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
 
     Raises
     ------
-    As `parallel`.
+    As `parallel`; TypeError or ValueError if `dims` is not 1 to 6 integers of at least 0.
     """
     if isinstance(dims, (str, bytes)) or not hasattr(dims, "__iter__"):
         raise TypeError(f"dims must be a sequence of integers, not {dims!r}")
     extents = tuple(checked_int(d, f"dims[{i}]", 0) for i, d in enumerate(dims))
     if not 1 <= len(extents) <= MAX_DIMS:
         raise ValueError(f"dims must have 1 to {MAX_DIMS} entries, not {len(extents)}")
+    if not callable(body):
+        raise TypeError(f"body must be callable, not {body!r}")
 
     def points(begin: int, end: int) -> None:
         for linear in range(begin, end):
@@ -191,6 +169,4 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
                 point.append(i)
             body(*reversed(point), *args)
 
-    if not callable(body):
-        raise TypeError(f"body must be callable, not {body!r}")
     parallel_for(prod(extents), points)

@@ -12,11 +12,20 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 
-from .active import get_max_threads, get_threadpool, in_parallel, set_threadpool, threadpool
+from .active import (
+    UNSET,
+    get_max_threads,
+    get_threadpool,
+    in_parallel,
+    set_threadpool,
+    threadpool,
+)
 from .arguments import MAX_THREADS
 from .errors import PoolClosedError
-from .iface import ThreadpoolIface
+from .iface import ASYNCHRONOUS, ThreadpoolIface
 from .parallel import parallel, parallel_for, parallel_nd
 
 Factory = Callable[[], ThreadpoolIface]
@@ -40,11 +49,24 @@ def check_pool(factory: Factory) -> None:
         if not isinstance(pool, ThreadpoolIface):
             raise TypeError(f"factory() must return a ThreadpoolIface, not {pool!r}")
         try:
-            check(pool)
+            with _closing(pool):
+                check(pool)
         except AssertionError as error:
             raise AssertionError(f"{check.__name__} on {pool!r}: {error}") from error
-        finally:
+        except Exception as error:
+            raise AssertionError(f"{check.__name__} on {pool!r} raised {error!r}") from error
+
+
+@contextmanager
+def _closing(pool: ThreadpoolIface) -> Iterator[None]:
+    """Closes the pool, without letting a failure to close hide why the check failed."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
             pool.close()
+        raise
+    pool.close()
 
 
 def size_counts_the_caller(pool: ThreadpoolIface) -> None:
@@ -56,31 +78,56 @@ def size_counts_the_caller(pool: ThreadpoolIface) -> None:
         assert get_max_threads() == size, f"get_max_threads() is {get_max_threads()}, not {size}"
 
 
+def flags_are_known(pool: ThreadpoolIface) -> None:
+    assert pool.get_flags() in (0, ASYNCHRONOUS), f"get_flags() is {pool.get_flags()!r}"
+
+
+def _ran(run: Callable[[Callable[[int, int], None]], None]) -> Counter[tuple[int, int]]:
+    """How often each `(i, n)` ran in the region that `run(task)` starts."""
+    seen: list[tuple[int, int]] = []
+    run(lambda i, n: seen.append((i, n)))
+    return Counter(seen)
+
+
 def every_task_runs_once(pool: ThreadpoolIface) -> None:
     for n in SIZES:
-        seen: Counter[tuple[int, int]] = Counter()
         with threadpool(pool):
-            parallel(n, lambda i, nthr, seen=seen: seen.update([(i, nthr)]))
-        expected = Counter((i, n) for i in range(n))
-        assert seen == expected, f"{n} tasks ran as {dict(seen)}"
+            ran = _ran(partial(parallel, n))
+        assert ran == Counter((i, n) for i in range(n)), f"{n} tasks ran as {dict(ran)}"
 
 
 def method_runs_every_task_once(pool: ThreadpoolIface) -> None:
-    for n in SIZES:
-        seen: Counter[tuple[int, int]] = Counter()
-        pool.parallel_for(n, lambda i, nthr, seen=seen: seen.update([(i, nthr)]))
-        assert seen == Counter((i, n) for i in range(n)), f"{n} tasks ran as {dict(seen)}"
+    for n in (0, *SIZES):
+        ran = _ran(partial(pool.parallel_for, n))
+        assert ran == Counter((i, n) for i in range(n)), f"{n} tasks ran as {dict(ran)}"
+
+
+def threads_other_than_the_makers_may_use_it(pool: ThreadpoolIface) -> None:
+    problems: list[str] = []
+
+    def use() -> None:
+        try:
+            method_runs_every_task_once(pool)
+        except Exception as error:
+            problems.append(str(error) or repr(error))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert not problems, problems[0]
 
 
 def loops_cover_every_point_once(pool: ThreadpoolIface) -> None:
-    items: Counter[int] = Counter()
-    points: Counter[tuple[int, int]] = Counter()
+    items: list[int] = []
+    points: list[tuple[int, ...]] = []
     with threadpool(pool):
-        parallel_for(1000, lambda begin, end: items.update(range(begin, end)), grain=7)
-        parallel_nd((5, 0, 3), lambda *point: points.update([point]))
-        parallel_nd((4, 9), lambda i, j: points.update([(i, j)]))
-    assert items == Counter(range(1000)), "parallel_for missed or repeated items"
-    assert points == Counter((i, j) for i in range(4) for j in range(9)), "parallel_nd did"
+        parallel_for(1000, lambda begin, end: items.extend(range(begin, end)), grain=7)
+        parallel_for(1000, lambda b, e: items.extend(range(b, e)), grain=9, schedule="dynamic")
+        parallel_nd((5, 0, 3), lambda *point: points.append(point))
+        parallel_nd((4, 9), lambda *point: points.append(point))
+    assert Counter(items) == Counter(2 * [*range(1000)]), "parallel_for missed or repeated items"
+    grid = [(i, j) for i in range(4) for j in range(9)]
+    assert sorted(points) == grid, "parallel_nd missed or repeated points"
 
 
 def pointer_is_null_inside_a_region(pool: ThreadpoolIface) -> None:
@@ -116,32 +163,53 @@ def nested_regions_run_inline(pool: ThreadpoolIface) -> None:
     assert sorted(seen) == expected, f"nested tasks ran as {seen}"
 
 
-class _PlannedError(Exception):
-    pass
+class _PlannedError(BaseException):
+    """Not an Exception: KeyboardInterrupt and SystemExit travel in the same way."""
+
+
+def _caught(region: Callable[[], object]) -> BaseException | None:
+    try:
+        region()
+    except _PlannedError as error:
+        return error
+    return None
 
 
 def first_failure_arrives_once(pool: ThreadpoolIface) -> None:
-    running: Counter[str] = Counter()
+    events: list[str] = []
 
     def task(ithr: int, nthr: int) -> None:
-        running["started"] += 1
+        events.append("started")
         try:
             if ithr == 3:
                 raise _PlannedError(ithr)
         finally:
-            running["ended"] += 1
+            events.append("ended")
 
-    for _ in range(3):
-        running.clear()
-        try:
-            with threadpool(pool):
-                parallel(10, task)
-        except _PlannedError as error:
-            assert error.args == (3,), f"the exception is {error!r}"
-        else:
-            raise AssertionError("the exception of a task did not reach the caller")
-        assert running["started"] == running["ended"], "the caller returned before its tasks"
+    for region in (partial(parallel, 10, task), partial(pool.parallel_for, 10, task)):
+        events.clear()
+        with threadpool(pool):
+            error = _caught(region)
+        seen = Counter(events)
+        assert error is not None, "the exception of a task did not reach the caller"
+        assert error.args == (3,), f"the exception is {error!r}"
+        assert seen["started"] == seen["ended"], f"the caller returned before its tasks: {seen}"
+        assert not in_parallel(), "a failed region left the caller inside of it"
     every_task_runs_once(pool)
+
+
+def no_task_starts_after_a_failure(pool: ThreadpoolIface) -> None:
+    started: list[int] = []
+
+    def task(ithr: int, nthr: int) -> None:
+        started.append(ithr)
+        raise _PlannedError(ithr)
+
+    many = 64 * pool.num_threads
+    assert _caught(partial(pool.parallel_for, many, task)) is not None, "no exception"
+    # Each thread may have started one when the first failed; a pool may have more threads than
+    # num_threads says, but not one for each of so many tasks that it knows to have failed.
+    assert len(started) < many, f"all {many} tasks started though each of them failed"
 
 
 def many_callers_share_it(pool: ThreadpoolIface) -> None:
@@ -150,14 +218,14 @@ def many_callers_share_it(pool: ThreadpoolIface) -> None:
     def caller(number: int) -> None:
         for round_ in range(ROUNDS):
             n = 1 + (number * ROUNDS + round_) % 13
-            seen: Counter[int] = Counter()
             try:
                 with threadpool(pool):
-                    parallel(n, lambda i, nthr, seen=seen: seen.update([i]))
+                    ran = _ran(partial(parallel, n))
             except Exception as error:
                 problems.append(repr(error))
-            if seen != Counter(range(n)):
-                problems.append(f"{n} tasks ran as {dict(seen)}")
+                continue
+            if ran != Counter((i, n) for i in range(n)):
+                problems.append(f"{n} tasks ran as {dict(ran)}")
 
     threads = [threading.Thread(target=caller, args=(i,)) for i in range(CALLERS)]
     for thread in threads:
@@ -167,33 +235,57 @@ def many_callers_share_it(pool: ThreadpoolIface) -> None:
     assert not problems, problems[0]
 
 
+def block_closes_and_does_not_activate(pool: ThreadpoolIface) -> None:
+    before = get_threadpool()
+    with pool as entered:
+        assert entered is pool, f"`with pool` gives {entered!r}"
+        assert get_threadpool() is before, "`with pool` made it active"
+        every_task_runs_once(pool)
+    assert pool.closed, "leaving `with pool` did not close it"
+
+
 def closed_pool_says_so(pool: ThreadpoolIface) -> None:
     every_task_runs_once(pool)
-    pool.close()
-    pool.close()
-    assert pool.closed, "closed is not set"
-    for use in _uses(pool):
-        try:
-            use()
-        except PoolClosedError:
-            continue
-        raise AssertionError("a closed pool was used without PoolClosedError")
+    set_threadpool(pool)
+    try:
+        pool.close()
+        pool.close()
+        assert pool.closed, "closed is not set"
+        for name, use in _uses(pool).items():
+            try:
+                use()
+            except PoolClosedError:
+                continue
+            raise AssertionError(f"{name} on a closed pool did not raise PoolClosedError")
+    finally:
+        set_threadpool(UNSET)
 
 
-def _uses(pool: ThreadpoolIface) -> Iterator[Callable[[], object]]:
-    yield lambda: set_threadpool(pool)
-    yield lambda: threadpool(pool).__enter__()
-    yield lambda: pool.__enter__()
+def _uses(pool: ThreadpoolIface) -> dict[str, Callable[[], object]]:
+    def nothing(i: int, n: int) -> None:
+        pass
+
+    return {
+        "set_threadpool": lambda: set_threadpool(pool),
+        "threadpool": lambda: threadpool(pool),
+        "`with pool`": pool.__enter__,
+        "parallel": lambda: parallel(2, nothing),
+        "parallel_for": lambda: pool.parallel_for(2, nothing),
+    }
 
 
 CHECKS: tuple[Callable[[ThreadpoolIface], None], ...] = (
     size_counts_the_caller,
+    flags_are_known,
     every_task_runs_once,
     method_runs_every_task_once,
+    threads_other_than_the_makers_may_use_it,
     loops_cover_every_point_once,
     pointer_is_null_inside_a_region,
     nested_regions_run_inline,
     first_failure_arrives_once,
+    no_task_starts_after_a_failure,
     many_callers_share_it,
+    block_closes_and_does_not_activate,
     closed_pool_says_so,
 )

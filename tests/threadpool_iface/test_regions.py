@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numba
 import pytest
@@ -22,6 +24,7 @@ from threadpool_iface import (
     parallel_nd,
     threadpool,
 )
+from threadpool_iface.native import ffi
 
 from .pools_under_test import ALL
 
@@ -59,8 +62,49 @@ def test_parallel_for_covers_each_item_once_in_whole_grains(n, grain, schedule, 
     assert all(b < e for b, e in ranges)
     if grain and most != 0:
         assert all(e - b >= grain or e == n for b, e in ranges)
-    if most is not None and schedule != "dynamic":
+    if most == 0 or (most is not None and schedule != "dynamic"):
         assert len(ranges) <= max(1, most)
+
+
+@pytest.mark.parametrize("schedule", ["static", "dynamic"])
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_max_num_threads_bounds_the_tasks(schedule, most):
+    threads = set()
+    with OmpLikePool(2) as made, threadpool(made):
+        parallel_for(1000, lambda b, e: threads.add(threading.get_ident()), grain=1,
+                     schedule=schedule, max_num_threads=most)
+    assert len(threads) <= max(1, most)
+    if most < 2:
+        assert threads == {threading.get_ident()}
+
+
+def test_a_dynamic_schedule_hands_ranges_to_whoever_is_free():
+    """One task is held on its first range until all other ranges have run elsewhere."""
+    with OmpLikePool(2) as made, threadpool(made):
+        others, held = threading.Semaphore(0), threading.Event()
+
+        def body(begin, end):
+            if not held.is_set():
+                held.set()
+                for _ in range(9):
+                    assert others.acquire(timeout=60)
+            else:
+                others.release()
+
+        parallel_for(10, body, grain=1, schedule="dynamic")
+    assert held.is_set()
+
+
+def test_a_dynamic_schedule_starts_no_range_after_a_failure():
+    started = []
+
+    def body(begin, end):
+        started.append(begin)
+        raise ValueError
+
+    with OmpLikePool(2) as made, threadpool(made), pytest.raises(ValueError):  # noqa: PT011
+        parallel_for(1000, body, grain=1, schedule="dynamic")
+    assert len(started) <= 2
 
 
 def test_nthr_zero_means_get_max_threads(pool):
@@ -155,6 +199,34 @@ def test_native_tasks_run_and_their_code_arrives(code, pool):
         parallel(4, task, "context")
 
 
+@pytest.mark.parametrize("signature", ["int64(voidptr, int32, int32)", "int32(voidptr, int32)",
+                                       "int32(voidptr, int32, float32)"])
+def test_native_tasks_of_another_signature_are_refused(signature):
+    body = eval(f"lambda {', '.join('abc'[:signature.count(',') + 1])}: 0")
+    with pytest.raises(TypeError, match="int32, int32"):
+        parallel(2, numba.cfunc(signature)(body))
+
+
+def test_other_c_pointers_are_refused():
+    with pytest.raises(TypeError, match="tpi_task"):
+        parallel(2, ffi.new("int32_t *"))
+
+
+def test_a_failed_regions_exception_is_freed_at_once():
+    refs = []
+
+    class WitnessError(Exception):
+        def __init__(self):
+            refs.append(weakref.ref(self))
+
+    def task(i, n):
+        raise WitnessError
+
+    with suppress(WitnessError):
+        parallel(1, task)
+    assert refs[0]() is None
+
+
 def test_many_callers_on_many_pools_at_once():
     with OmpLikePool(2) as a, EigenLikePool(3) as b, OmpLikePool(4, schedule="dynamic") as c:
         def caller(i):
@@ -193,7 +265,7 @@ def test_a_pool_whose_workers_are_all_stalled_serves_other_callers(kind):
             with threadpool(pool):
                 for _ in range(20):
                     parallel(5, lambda i, n: seen.append(i))
-            assert Counter(seen) == Counter({i: 20 for i in range(5)})
+            assert Counter(seen) == Counter(20 * [*range(5)])
         finally:
             leave.set()
             thread.join()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-_FOLDERS = ("include", "src")
+FOLDERS = ("include", "src", "glue")
 
 
 def sources_digest() -> str | None:
@@ -14,7 +14,7 @@ def sources_digest() -> str | None:
     if not os.path.isdir(os.path.join(here, "src")):
         return None
     digest = hashlib.sha256()
-    for folder in _FOLDERS:
+    for folder in FOLDERS:
         for name in sorted(os.listdir(os.path.join(here, folder))):
             if name.endswith((".c", ".h")):
                 with open(os.path.join(here, folder, name), "rb") as file:

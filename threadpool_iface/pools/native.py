@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from ..arguments import MAX_THREADS, checked_int
 from ..errors import OversubscriptionWarning
 from ..iface import ThreadpoolIface
-from ..native import ffi, lib
-from ..parallel import run_region
-from ..topology import allowed_cpus, default_num_threads
+from ..topology import allowed_cpus, default_num_threads, existing_cpus
 
 #: Microseconds that an idle thread keeps looking for work. With 2 ms, regions that come 1 ms apart
 #: start in 1 us; with 200 us the threads sleep by then and waking one costs 50.
@@ -24,13 +21,19 @@ _warned_of_oversubscription = False
 
 
 class NativePool(ThreadpoolIface):
-    """A pool of the C core; closing joins its threads, and so does dropping the last reference."""
+    """A pool of the C core; closing joins its threads, and so does dropping the last reference.
+
+    Regions on it run in C: a subclass that overrides `parallel_for` sees direct calls only.
+    """
+
+    _python_regions: ClassVar[bool] = False
 
     def __init__(self, handle: Any, num_threads: int) -> None:
-        if handle == ffi.NULL:
-            raise MemoryError("no memory for a pool")
-        self._handle = ffi.gc(handle, lib.tpi_pool_release)
+        self._own(handle)
         self._num_threads = num_threads
+
+    def _new_handle(self) -> NoReturn:
+        raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__()")
 
     @property
     def num_threads(self) -> int:
@@ -42,11 +45,7 @@ class NativePool(ThreadpoolIface):
 
         `fn` may be anything that `parallel` takes, and fails as it does there. n = 0 calls nothing.
         """
-        n = checked_int(n, "n", 0, 2**31 - 1)
-        self._require_open()
-        if n:
-            pool = self._native
-            run_region(lambda task, ctx: lib.tpi_pool_parallel(pool, n, task, ctx), fn, ())
+        self._run_region(n, fn)
 
 
 def checked_num_threads(num_threads: int | None) -> int:
@@ -99,11 +98,11 @@ def native_affinity(affinity: Sequence[int] | None) -> list[int]:
         return []
     if isinstance(affinity, (str, bytes)) or not hasattr(affinity, "__iter__"):
         raise TypeError(f"affinity must be a sequence of CPU numbers or None, not {affinity!r}")
-    exist = os.cpu_count() or 1
+    exist = existing_cpus()
     cpus = [checked_int(cpu, f"affinity[{i}]", 0) for i, cpu in enumerate(affinity)]
     for cpu in cpus:
-        if cpu >= exist:
-            raise ValueError(f"affinity has CPU {cpu}; this machine has CPUs 0..{exist - 1}")
+        if cpu not in exist:
+            raise ValueError(f"affinity has CPU {cpu}; this machine has CPUs {exist}")
     allowed = set(allowed_cpus())
     kept = [cpu for cpu in cpus if cpu in allowed]
     if not kept:

@@ -14,6 +14,23 @@ def allowed_cpus() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
+def existing_cpus(present: str = "/sys/devices/system/cpu/present") -> list[int]:
+    """The CPUs this machine has, ascending, whether or not this process may use them."""
+    listed = _cpu_list((_read(present) or "").strip())
+    return listed or sorted({*range(os.cpu_count() or 1), *allowed_cpus()})
+
+
+def _cpu_list(text: str) -> list[int]:
+    """The numbers of a kernel CPU list, such as 0-3,8; empty if it is not one."""
+    cpus: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal():
+            return []
+        cpus.update(range(int(first), int(last or first) + 1))
+    return sorted(cpus)
+
+
 def default_num_threads() -> int:
     """min(CPUs of the affinity mask, CPU quota rounded up); at least 1."""
     cpus = len(allowed_cpus())

@@ -1,0 +1,112 @@
+"""A region seen from Python: tasks in the form the C core takes, and what a region ends with.
+
+A task is a Python callable (which needs the GIL, so pure Python gains nothing from running on
+several threads) or a native one, which runs without it. The first task that fails wins: the C core
+skips those that have not started, and its exception is raised once, in the caller, after every
+running task has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .errors import check, keep_pending
+from .native import ffi, lib
+
+#: `submit(task, ctx)` runs the region's tasks in C and returns the core's code.
+Submit = Callable[[Any, Any], int]
+
+#: The most tasks of a region: the C core counts them in an int32.
+MAX_TASKS = 2**31 - 1
+
+
+class _PythonTask:
+    """What the C callback is handed: a callable, its arguments, and the failures so far."""
+
+    __slots__ = ("args", "call", "failures")
+
+    def __init__(self, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.call, self.args = call, args
+        self.failures: list[tuple[BaseException, int, int]] = []
+
+    def raise_first(self) -> None:
+        error, ithr, nthr = self.failures[0]
+        error.add_note(f"raised in task {ithr} of {nthr} of a parallel region")
+        try:
+            raise error
+        finally:
+            # The traceback holds this frame: without this, everything in it waits for a collection.
+            self.failures.clear()
+            del error
+
+
+def _outside_any_task(kind: Any, error: BaseException, traceback: Any) -> None:
+    """Ctrl-C may arrive before a callback's first line: it goes to the caller all the same."""
+    keep_pending(error)
+
+
+@ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_outside_any_task)  # type: ignore[untyped-decorator]
+def tpi_python_task(ctx: Any, ithr: int, nthr: int) -> int:
+    task: _PythonTask = ffi.from_handle(ctx)
+    try:
+        task.call(ithr, nthr, *task.args)
+    except BaseException as error:  # KeyboardInterrupt and SystemExit travel to the caller too
+        task.failures.append((error, ithr, nthr))
+        return int(lib.TPI_E_PYTHON)
+    return 0
+
+
+def run_region(
+    submit: Submit, task: Any, args: tuple[Any, ...], pool: Callable[[], object]
+) -> None:
+    """Run `submit` with the task in its C form, and raise what the region ended with.
+
+    `pool` gives the pool that an error message names; asked only after a failure.
+    """
+    native = native_task(task)
+    if native is not None:
+        if args:
+            raise TypeError("a native task takes no args; give it a context of its own")
+        if code := submit(native, ffi.NULL):
+            check(code, pool())
+        return
+    if not callable(task):
+        raise TypeError(f"task must be a callable or a native task, not {task!r}")
+    python = _PythonTask(task, args)
+    handle = ffi.new_handle(python)
+    if code := submit(lib.tpi_python_task, handle):
+        if python.failures:
+            python.raise_first()
+        check(code, pool())
+
+
+def native_task(task: Any) -> Any:
+    """The C function pointer of a native task; None for anything else.
+
+    Raises
+    ------
+    TypeError
+        It is a C function, but not an `int32_t(void *, int32_t, int32_t)`.
+    """
+    if isinstance(task, ffi.CData):
+        if ffi.typeof(task) is not ffi.typeof("tpi_task"):
+            raise TypeError(f"task must be a callable or a tpi_task pointer, not {task!r}")
+        return task
+    address = getattr(task, "address", None)
+    if not isinstance(address, int) or isinstance(address, bool):
+        return None
+    _check_signature(task)
+    return ffi.cast("tpi_task", address)
+
+
+def _check_signature(task: Any) -> None:
+    """Refuse a numba cfunc of another signature: calling it would corrupt the stack."""
+    signature = getattr(task, "_sig", None)
+    if signature is None:
+        return
+    context, *numbers = (str(kind) for kind in (*signature.args, signature.return_type))
+    if not (context.endswith("*") and numbers == ["int32"] * 3):
+        raise TypeError(
+            f"a native task must be an int32(voidptr, int32, int32), not {signature}"
+        )
