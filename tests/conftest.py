@@ -20,3 +20,13 @@ def _nothing_stays_active():
     yield
     set_threadpool(UNSET)
     set_default_threadpool(None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With REQUIRE_ALL_TESTS set, a skipped test is a failed one: nothing is left out unseen."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("REQUIRE_ALL_TESTS"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but REQUIRE_ALL_TESTS is set: {report.longrepr}"
+    return report
