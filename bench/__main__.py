@@ -46,9 +46,9 @@ def _choices(kind: str, allowed: tuple[str, ...]):
         chosen = tuple(part.strip() for part in text.split(",") if part.strip())
         unknown = [part for part in chosen if part not in allowed]
         if unknown or not chosen:
+            named = ", ".join(map(repr, unknown)) or repr(text)
             raise argparse.ArgumentTypeError(
-                f"no {kind} {', '.join(map(repr, unknown)) or text!r}; there are "
-                f"{', '.join(allowed)}")
+                f"no {kind} {named}; there are {', '.join(allowed)}")
         return chosen
 
     return parse

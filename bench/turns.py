@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -75,10 +75,13 @@ class Player:
 
     def ask(self, *message: Any) -> Any:
         """Wake the process, have it do one thing, and stop it again."""
-        os.kill(self._process.pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGCONT)
         try:
             self._connection.send(message)
             return self._receive()
+        except OSError:  # broken pipe, connection reset
+            self._died()
         finally:
             self._sleep()
 
@@ -90,11 +93,13 @@ class Player:
         try:
             status, value = self._connection.recv()
         except EOFError:
-            code = self._process.wait()
-            raise ContenderError(f"{self.name} died with status {code}") from None
+            self._died()
         if status == "failed":
             raise ContenderError(f"{self.name}: {value}")
         return value
+
+    def _died(self) -> NoReturn:
+        raise ContenderError(f"{self.name} died with status {self._process.wait()}") from None
 
     def end(self) -> None:
         with suppress(ProcessLookupError, BrokenPipeError):
