@@ -1,24 +1,24 @@
 """The part of the build that pyproject.toml cannot say: the cffi extension and its errors."""
 
 import os
+import shlex
 import shutil
 import sysconfig
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
-INSTALL = {
-    "a C compiler": "gcc (Debian, Ubuntu, Fedora: package gcc; Alpine: build-base)",
-    "Python's headers": "Python's development files (Debian, Ubuntu: python3-dev; "
-    "Fedora: python3-devel; Alpine: python3-dev)",
-}
+INSTALL = (
+    "Debian, Ubuntu: apt install gcc libc6-dev python3-dev; "
+    "Fedora: dnf install gcc python3-devel; Alpine: apk add build-base python3-dev"
+)
 
 
 def missing() -> "list[str]":
-    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
     lacks = []
-    if shutil.which(compiler) is None and shutil.which("cc") is None:
-        lacks.append("a C compiler")
+    if shutil.which(compiler) is None:
+        lacks.append(f"a C compiler ({compiler} is not there)")
     if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
         lacks.append("Python's headers")
     return lacks
@@ -31,13 +31,16 @@ class BuildCore(build_ext):
         lacks = missing()
         if lacks:
             raise SystemExit(
-                "threadpool-iface needs " + " and ".join(lacks) + " to build its C core. Install "
-                + "; and ".join(INSTALL[what] for what in lacks) + "."
+                f"threadpool-iface needs {' and '.join(lacks)} to build its C core. {INSTALL}."
             )
         super().run()
 
 
+# cffi builds against the stable ABI, so one wheel serves every later Python with a GIL.
+stable_abi = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
 setup(
     cffi_modules=["threadpool_iface/native/build.py:ffi"],
     cmdclass={"build_ext": BuildCore},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if stable_abi else {},
 )

@@ -24,10 +24,12 @@ def _cpu_list(text: str) -> list[int]:
     """The numbers of a kernel CPU list, such as 0-3,8; empty if it is not one."""
     cpus: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal():
+        first, dash, last = part.partition("-")
+        if not dash:
+            last = first
+        if not (first.isdecimal() and last.isdecimal()):
             return []
-        cpus.update(range(int(first), int(last or first) + 1))
+        cpus.update(range(int(first), int(last) + 1))
     return sorted(cpus)
 
 
