@@ -14,7 +14,7 @@ from .shapes import Conv, Gemm
 class Case:
     """A problem, and how to split it where the contender lets us choose."""
 
-    section: str  # "latency", "skewed", "gemm", "conv"
+    section: str  # "latency", "skewed", "gemm", "conv", "peak"
     shape: Gemm | Conv | None = None
     idle: str = ""  # latency: "hot", "slept" or "busy" before each region
     microseconds: float = 0.0  # skewed: about how long the loop takes on one thread

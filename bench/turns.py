@@ -157,11 +157,14 @@ class Table:
             if answer is not None:
                 answers[f"{name} ({case.bound})" if case.bound else name] = answer
         _must_agree(answers, jobs[0][1])
-        for _ in range(blocks):
+        for block in range(blocks):
             for name, mine in running.items():
-                turn = self.players[name].ask("turn", list(mine))
-                for measurement, times in zip(mine.values(), turn, strict=True):
-                    measurement.add(times)
+                keys = list(mine)
+                first = block % len(keys)  # a different one starts each turn
+                keys = keys[first:] + keys[:first]
+                turn = self.players[name].ask("turn", keys)
+                for key, times in zip(keys, turn, strict=True):
+                    mine[key].add(times)
         for name in running:
             self.players[name].ask("forget")
         return [measurement for mine in running.values() for measurement in mine.values()]

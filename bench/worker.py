@@ -19,7 +19,10 @@ from .contenders.contender import Prepared
 #: Seconds of untimed calls before a turn's first block. A process that was stopped finds its threads
 #: on whatever CPU was free at that moment, often the same one, and the kernel moves them apart at
 #: its next ticks.
-WARM_UP_SECONDS = 0.012
+WARM_UP_SECONDS = 0.010
+#: Seconds of untimed calls before each further block of a turn: the one before it may have used
+#: other threads, or none.
+BETWEEN_SECONDS = 0.001
 #: Seconds of quiet at the end of a turn: pools go to sleep before the process is stopped, so that
 #: waking them is up to them.
 REST_SECONDS = 0.005
@@ -48,14 +51,14 @@ class Job:
         once = max((perf_counter() - start) / 3, 1e-7)
         return max(1, min(100_000, int(seconds / once)))
 
-    def warm_up(self) -> None:
-        end = perf_counter() + WARM_UP_SECONDS
+    def warm_up(self, seconds: float) -> None:
+        end = perf_counter() + seconds
         while perf_counter() < end:
             self._time(1)
 
     def block(self) -> np.ndarray:
         """Seconds per call: of the whole block, or of each call if the body times itself."""
-        self._time(1)
+        self.warm_up(BETWEEN_SECONDS)
         return self._time(self.count)
 
     def check(self) -> np.ndarray | None:
@@ -77,7 +80,7 @@ def serve(connection: Connection, name: str, threads: int) -> None:
         return True, jobs[key].check()
 
     def turn(keys: list[str]) -> list[np.ndarray]:
-        jobs[keys[0]].warm_up()
+        jobs[keys[0]].warm_up(WARM_UP_SECONDS)
         times = [jobs[key].block() for key in keys]
         sleep(REST_SECONDS)
         return times

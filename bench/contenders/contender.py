@@ -45,6 +45,9 @@ class Contender:
     def conv(self, case: Case) -> Prepared | None:
         return None
 
+    def peak(self, case: Case) -> Prepared | None:
+        return None
+
     def prepare(self, case: Case) -> Prepared | None:
         return getattr(self, case.section)(case)  # type: ignore[no-any-return]
 

@@ -16,13 +16,15 @@ from .contender import Contender, Prepared, skew_unit
 
 
 class Ours(Contender):
-    def __init__(self, threads: int, kind: str, schedule: str | None = None) -> None:
+    def __init__(
+        self, threads: int, kind: str, schedule: str | None = None, size: int | None = None
+    ) -> None:
         warnings.simplefilter("ignore", tpi.OversubscriptionWarning)
         if kind == "SequentialPool":
             self.pool = tpi.SequentialPool()
         else:
             options = {} if schedule is None else {"schedule": schedule}
-            self.pool = getattr(tpi, kind)(threads, **options)
+            self.pool = getattr(tpi, kind)(size or threads, **options)
         self.parallel = address("tpi_pool_parallel")
         tpi.set_threadpool(self.pool)
 
@@ -39,6 +41,17 @@ class Ours(Contender):
         def run(count: int) -> np.ndarray:
             return np.array([native.skewed(self.parallel, handle, 1, "static", unit)
                              for _ in range(count)])
+
+        return Prepared(run, times_itself=True)
+
+    def peak(self, case: Case) -> Prepared | None:
+        size, handle = self.pool.num_threads, self.pool.handle
+        steps = 20_000
+
+        def run(count: int) -> np.ndarray:
+            seconds = [native.multiply_add_peak(self.parallel, handle, size, steps)
+                       for _ in range(count)]
+            return np.array(seconds) / size  # per task's worth of work
 
         return Prepared(run, times_itself=True)
 

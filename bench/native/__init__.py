@@ -37,6 +37,7 @@ def library() -> ctypes.CDLL:
         _compile(compiler, target)
     loaded = ctypes.CDLL(str(target))
     loaded.skewed.restype = ctypes.c_double
+    loaded.multiply_add_peak.restype = ctypes.c_double
     return loaded
 
 
@@ -67,3 +68,13 @@ def skewed(parallel: int, pool: int, nthr: int, schedule: str, unit: int) -> flo
     return float(library().skewed(
         ctypes.c_void_p(parallel), ctypes.c_void_p(pool), nthr, SCHEDULES[schedule], CHUNKS,
         ctypes.c_int64(unit), results.ctypes.data_as(ctypes.c_void_p)))
+
+
+#: float32 operations of one step of the register-only loop.
+PEAK_FLOPS_PER_STEP = 2 * 24 * 16
+
+
+def multiply_add_peak(parallel: int, pool: int, nthr: int, steps: int) -> float:
+    """Seconds in which `nthr` tasks each do `steps` steps of multiply-adds on registers only."""
+    return float(library().multiply_add_peak(
+        ctypes.c_void_p(parallel), ctypes.c_void_p(pool), nthr, ctypes.c_int64(steps)))

@@ -90,3 +90,46 @@ double skewed(parallel_fn parallel, void *pool, int nthr, int schedule, int chun
     }
     return now() - start;
 }
+
+/* -- the ceiling: multiply-adds on registers only ------------------------------------------- */
+
+typedef float vector __attribute__((vector_size(64)));
+
+/* 24 independent chains hide the latency of two FMA units. Widths the CPU lacks are cut up by the
+ * compiler, once for each target. */
+#if defined(__x86_64__)
+__attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#endif
+void multiply_adds(int64_t count, float *result) {
+    vector acc[24], x, y;
+    for (int j = 0; j < 16; ++j) x[j] = 0.999f, y[j] = 1e-3f;
+    for (int i = 0; i < 24; ++i) acc[i] = x + (float)i;
+    for (int64_t k = 0; k < count; ++k) {
+#pragma GCC unroll 24
+        for (int i = 0; i < 24; ++i) acc[i] = acc[i] * x + y;
+    }
+    float sum = 0;
+    for (int i = 0; i < 24; ++i)
+        for (int j = 0; j < 16; ++j) sum += acc[i][j];
+    *result = sum;
+}
+
+typedef struct {
+    int64_t count;
+    float result[64];
+} peak;
+
+static int32_t peak_task(void *ctx, int32_t i, int32_t n) {
+    (void)n;
+    peak *p = ctx;
+    multiply_adds(p->count, &p->result[i]);
+    return 0;
+}
+
+/* Seconds in which `nthr` (at most 64) tasks each do `count` x 24 x 16 multiply-adds. */
+double multiply_add_peak(parallel_fn parallel, void *pool, int nthr, int64_t count) {
+    peak p = {count, {0}};
+    double start = now();
+    parallel(pool, nthr, peak_task, &p);
+    return now() - start;
+}

@@ -1,0 +1,155 @@
+"""`python -m bench.targets`: the figures the project holds itself to, each measured in turns.
+
+Every row says what was wanted and what was seen; a missed one is printed as missed. Takes about
+three minutes on 2 cores.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from statistics import median
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import Progress
+
+from .cases import Case
+from .contenders import missing
+from .sections import FULL
+from .shapes import Gemm, gemms, network
+from .turns import Table
+
+BLOCKS = 9
+
+
+@dataclass(frozen=True)
+class Row:
+    """One target: what is measured, the limit, what was seen, and whether smaller is better."""
+
+    what: str
+    limit: float
+    seen: float
+    at_most: bool = True
+
+    @property
+    def met(self) -> bool:
+        return self.seen <= self.limit if self.at_most else self.seen >= self.limit
+
+    def __str__(self) -> str:
+        word = "at most" if self.at_most else "at least"
+        return f"{'met   ' if self.met else 'MISSED'}  {self.seen:6.2f}  ({word} {self.limit:g})  " \
+               f"{self.what}"
+
+
+def _medians(table: Table, jobs: Sequence[tuple[str, Case]], seconds: float) -> list[float]:
+    measured = table.measure(list(jobs), BLOCKS, seconds)
+    return [m.median for m in measured]
+
+
+def _geomean(values: Sequence[float]) -> float:
+    return exp(sum(map(log, values)) / len(values))
+
+
+def latency() -> list[Row]:
+    """A hot region of two rendezvous tasks, from C."""
+    with Table(["omp", "eigen", "libgomp"], 2) as table:
+        jobs = [(name, Case("latency", idle="hot")) for name in table.players]
+        omp, eigen, libgomp = _medians(table, jobs, FULL["latency"])
+    return [Row("hot region, OmpLikePool / libgomp", 1.0, omp / libgomp),
+            Row("hot region, EigenLikePool / libgomp", 2.0, eigen / libgomp)]
+
+
+def single_thread_gemm() -> list[Row]:
+    """One thread, weights packed beforehand, against NumPy."""
+    ratios = []
+    with Table(["sequential", "numpy"], 1) as table:
+        for shape in gemms():
+            ours, numpy = _medians(
+                table, [(name, Case("gemm", shape)) for name in table.players], FULL["gemm"])
+            ratios.append(numpy / ours)
+    return [Row("GEMM on one thread, speed over NumPy, geometric mean of the sizes", 1.0,
+                _geomean(ratios), at_most=False)]
+
+
+def two_thread_gemm() -> list[Row]:
+    """How GEMM scales on two threads, against multiply-adds on registers only."""
+    sizes = [Gemm(n, n, n) for n in (512, 1024)]
+    rows = []
+    with Table(["sequential", "omp", "eigen"], 2) as table:
+        one, *peaks = _medians(table, [(n, Case("peak")) for n in table.players], 0.05)
+        for shape in sizes:
+            alone, *both = _medians(
+                table, [(n, Case("gemm", shape)) for n in table.players], FULL["gemm"])
+            rows += [Row(f"{shape} on two threads, {name}: scaling / that of a register-only loop "
+                         f"({one / peak:.2f}x)", 0.92, alone / seconds / (one / peak), False)
+                     for name, peak, seconds in zip(("omp", "eigen"), peaks, both, strict=True)]
+    return rows
+
+
+def resnet(threads: int) -> list[Row]:
+    """ResNet-50's convolutions against the best of torch (channels_last) and ONNX Runtime."""
+    peers = [name for name in ("torch", "onnxruntime") if not missing(name)]
+    pools = ["sequential"] if threads == 1 else ["omp", "eigen"]
+    if not peers:
+        return []
+    totals = dict.fromkeys([*pools, *peers], 0.0)
+    with Table(totals, threads) as table:
+        for layer in network("ResNet-50 v1.5"):
+            seconds = _medians(table, [(n, Case("conv", layer)) for n in totals], FULL["conv"])
+            for name, value in zip(totals, seconds, strict=True):
+                totals[name] += layer.count * value
+    best = min(totals[name] for name in peers)
+    return [Row(f"ResNet-50 convolutions, {threads} thread{'s' * (threads > 1)}, {name}: time / "
+                f"best of {' and '.join(peers)}", 1.3, totals[name] / best) for name in pools]
+
+
+def oversubscribed() -> list[Row]:
+    """A pool of 8 on two cores, each primitive created under the pool that runs it."""
+    rows = []
+    with Table(["omp", "omp-8", "eigen", "eigen-8"], 2) as table:
+        for size in (256, 1024):
+            shape = Gemm(size, size, size)
+            omp, omp8, eigen, eigen8 = _medians(
+                table, [(n, Case("gemm", shape)) for n in table.players], FULL["gemm"])
+            rows += [Row(f"{shape}, OmpLikePool(8) / OmpLikePool(2)", 1.2, omp8 / omp),
+                     Row(f"{shape}, EigenLikePool(8) / EigenLikePool(2)", 1.2, eigen8 / eigen)]
+    return rows
+
+
+def import_time() -> list[Row]:
+    """What importing costs beyond NumPy, in 20 alternating processes."""
+    seconds: dict[str, list[float]] = {"numpy": [], "numpy, threadpool_iface": []}
+    for _ in range(20):
+        for modules, times in seconds.items():
+            start = perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+            times.append(perf_counter() - start)
+    numpy, both = (median(times) for times in seconds.values())
+    return [Row("import threadpool_iface, ms beyond NumPy's", 30.0, 1e3 * (both - numpy))]
+
+
+TARGETS: tuple[Callable[[], list[Row]], ...] = (
+    latency, single_thread_gemm, two_thread_gemm, lambda: resnet(1), lambda: resnet(2),
+    oversubscribed, import_time,
+)
+
+
+def main() -> int:
+    console = Console()
+    rows: list[Row] = []
+    with Progress(console=console) as progress:
+        bar = progress.add_task("measuring", total=len(TARGETS))
+        for target in TARGETS:
+            rows += target()
+            progress.advance(bar)
+    for row in rows:
+        console.print(str(row), highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
