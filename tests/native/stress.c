@@ -16,7 +16,7 @@
 
 #include "pools.h"
 
-enum { CALLERS = 4, POOLS = 5, MOST = 40 };
+enum { CALLERS = 4, POOLS = 6, MOST = 40 };
 
 static tpi_pool *shared[POOLS];
 static uint32_t seed = 1;
@@ -107,6 +107,7 @@ static tpi_pool *new_pool(int kind) {
         case 1: return tpi_fork_join_new(7, 0, 1, NULL, 0);
         case 2: return tpi_work_stealing_new(3, 100, NULL, 0);
         case 3: return tpi_work_stealing_new(6, 0, NULL, 0);
+        case 4: return tpi_fork_join_new(6, 100, 0, NULL, 0); /* more threads than the machine */
         default: return tpi_sequential_new();
     }
 }
@@ -151,6 +152,7 @@ int main(int argc, char **argv) {
     if (argc > 1) seed = (uint32_t)strtoul(argv[1], NULL, 10);
     if (argc > 2) rounds = atoi(argv[2]);
     alarm(argc > 3 ? (unsigned)atoi(argv[3]) : 120);
+    tpi_set_machine_threads(4);
     for (int i = 0; i < POOLS; ++i) shared[i] = new_pool(i);
     pthread_t threads[CALLERS + 2];
     for (int i = 0; i < CALLERS; ++i)

@@ -26,7 +26,8 @@ class OmpLikePool(NativePool):
         sleeps. By default KMP_BLOCKTIME (milliseconds, or `infinite`), else 2000.
     schedule : "static" or "dynamic"
         How the tasks of a region that has more of them than threads are shared: contiguous, even
-        blocks; or one by one, as threads get free.
+        blocks; or one by one, as threads get free. A pool of more threads than this process may run
+        at once lets threads claim whole blocks, since it cannot know which of them the kernel runs.
     affinity : sequence of int, optional
         CPUs to bind the workers to, in turn, the calling thread's first. CPUs that this process may
         not use are left out with a warning.

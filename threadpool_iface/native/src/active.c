@@ -89,10 +89,13 @@ tpi_pool *tpi_active_pool(void) { return tpi_effective_pool(); }
 
 int32_t tpi_in_parallel(void) { return tpi_thread.depth > 0; }
 
+int32_t tpi_machine_threads(void) {
+    return atomic_load_explicit(&machine_threads, memory_order_relaxed);
+}
+
 int32_t tpi_max_threads(void) {
     tpi_pool *pool = tpi_effective_pool();
-    return pool ? tpi_pool_num_threads(pool)
-                : atomic_load_explicit(&machine_threads, memory_order_relaxed);
+    return pool ? tpi_pool_num_threads(pool) : tpi_machine_threads();
 }
 
 void tpi_set_machine_threads(int32_t n) {

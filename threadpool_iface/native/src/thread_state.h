@@ -19,4 +19,7 @@ extern _Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initi
 /* The pool of a region started now: NULL inside a region, and where the thread is sequential. */
 tpi_pool *tpi_effective_pool(void);
 
+/* What tpi_set_machine_threads set. */
+int32_t tpi_machine_threads(void);
+
 #endif

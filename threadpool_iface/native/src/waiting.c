@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "thread_state.h"
+
 _Atomic uint32_t tpi_fork_generation;
 
 static int pauses_per_microsecond = 1;
@@ -20,10 +22,11 @@ static void measure_pause(void) {
     pauses_per_microsecond = count < 4 ? 4 : count > 1000 ? 1000 : (int)count;
 }
 
-int tpi_pauses_per_microsecond(void) {
+tpi_patience tpi_patience_of(int32_t num_threads, int64_t blocktime_us) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, measure_pause);
-    return pauses_per_microsecond;
+    bool oversubscribed = num_threads > tpi_machine_threads();
+    return (tpi_patience){oversubscribed ? 0 : pauses_per_microsecond, blocktime_us};
 }
 
 static bool changed(_Atomic uint32_t *word, uint32_t seen, uint32_t *value) {
@@ -43,11 +46,11 @@ static uint32_t sleep_until_changed(_Atomic uint32_t *word, uint32_t seen) {
     return value;
 }
 
-uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, int64_t blocktime_us,
+uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, tpi_patience patience,
                    uint32_t fork_generation) {
     uint32_t value;
     uint64_t since = 0;
-    for (int i = tpi_pauses_per_microsecond(); i > 0; --i) {
+    for (int i = patience.pauses; i > 0; --i) {
         if (changed(word, seen, &value)) return value;
         tpi_pause();
     }
@@ -56,6 +59,6 @@ uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, int64_t blocktime_us,
         if (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) != fork_generation)
             return seen;
         sched_yield();
-    } while (tpi_keep_yielding(blocktime_us, &since));
+    } while (tpi_keep_yielding(patience.blocktime_us, &since));
     return sleep_until_changed(word, seen);
 }

@@ -34,9 +34,6 @@
 /* Bumped in every forked child: threads that a wait depends on may not exist there. */
 extern _Atomic uint32_t tpi_fork_generation;
 
-/* Pauses that take about 1 us on this CPU; measured once. */
-int tpi_pauses_per_microsecond(void);
-
 static inline uint64_t tpi_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -52,9 +49,19 @@ static inline bool tpi_keep_yielding(int64_t blocktime_us, uint64_t *since) {
     return now - *since < (uint64_t)blocktime_us * 1000u;
 }
 
+/* How one pool's threads wait. */
+typedef struct {
+    int pauses;           /* before the first yield */
+    int64_t blocktime_us; /* < 0: for ever */
+} tpi_patience;
+
+/* A pool of more threads than the process may run at once yields at the first try: whoever it waits
+ * for may need this very CPU. */
+tpi_patience tpi_patience_of(int32_t num_threads, int64_t blocktime_us);
+
 /* Wait until `word` carries another value than `seen` (without the bit); returns the new value,
  * or `seen` if the process was forked since `fork_generation`. */
-uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, int64_t blocktime_us,
+uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, tpi_patience patience,
                    uint32_t fork_generation);
 
 /* Give `word` a new value, whose lowest bit is 0, and wake the waiter if it sleeps. */

@@ -34,7 +34,7 @@ typedef struct {
 typedef struct stealing {
     int32_t size;
     int32_t count; /* workers: size - 1 */
-    int64_t blocktime_us;
+    tpi_patience patience;
     int32_t *cpus;
     int32_t ncpus;
     uint32_t fork_generation;
@@ -115,7 +115,7 @@ static bool find_work(worker *me, tpi_item *item) {
 static bool search(worker *me, tpi_item *item) {
     stealing *pool = me->pool;
     uint64_t since = 0;
-    for (int i = tpi_pauses_per_microsecond() / 4; i > 0; --i) {
+    for (int i = pool->patience.pauses / 4; i > 0; --i) {
         if (find_work(me, item)) return true;
         tpi_pause();
     }
@@ -123,7 +123,7 @@ static bool search(worker *me, tpi_item *item) {
         if (find_work(me, item)) return true;
         if (atomic_load_explicit(&pool->stopping, memory_order_relaxed)) return false;
         sched_yield();
-    } while (tpi_keep_yielding(pool->blocktime_us, &since));
+    } while (tpi_keep_yielding(pool->patience.blocktime_us, &since));
     return false;
 }
 
@@ -260,7 +260,7 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
     if (!l) return TPI_E_NO_MEMORY;
     call_helpers(pool, l, helpers);
     if (!run_claimed(l) && atomic_load_explicit(&l->left, memory_order_acquire) != 0)
-        tpi_await(&l->over, 0, pool->blocktime_us, pool->fork_generation);
+        tpi_await(&l->over, 0, pool->patience, pool->fork_generation);
     release_loop(l, 1);
     return TPI_OK;
 }
@@ -342,6 +342,6 @@ tpi_pool *tpi_work_stealing_new(int32_t size, int64_t blocktime_us, const int32_
     if (size < 1 || size > TPI_MAX_THREADS) return NULL;
     stealing *pool = allocate(size, cpus, ncpus);
     if (!pool) return NULL;
-    pool->blocktime_us = blocktime_us;
+    pool->patience = tpi_patience_of(size, blocktime_us);
     return tpi_native_pool_new(&ops, pool, after_fork);
 }
