@@ -143,6 +143,55 @@ def test_leaving_in_another_thread_is_refused():
         block.__exit__(None, None, None)
 
 
+def test_a_block_cannot_be_entered_inside_a_region():
+    refused = []
+
+    def task(i, n):
+        try:
+            with threadpool(other):
+                pass
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    with OmpLikePool(2) as pool, OmpLikePool(1) as other, threadpool(pool):
+        parallel(3, task)
+        assert get_threadpool() is pool
+    assert len(refused) == 3
+    assert "inside a parallel region" in refused[0]
+
+
+def test_one_block_object_serves_two_threads():
+    with OmpLikePool(1) as a, OmpLikePool(1) as b:
+        block = threadpool(b)
+        entered, leave = threading.Event(), threading.Event()
+        seen = []
+
+        def other():
+            set_threadpool(a)
+            with block:
+                entered.set()
+                leave.wait(timeout=60)
+            seen.append(get_threadpool())
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert entered.wait(timeout=60)
+        with block:
+            assert get_threadpool() is b
+            leave.set()
+            thread.join()
+        assert get_threadpool() is None
+        assert seen == [a]
+
+
+def test_a_block_may_restore_a_pool_that_was_closed_meanwhile():
+    pool = OmpLikePool(1)
+    set_threadpool(pool)
+    with threadpool(None):
+        pool.close()
+    assert get_threadpool() is pool
+
+
 @pytest.mark.parametrize("wrong", [3, "omp", OmpLikePool, object()])
 def test_only_pools_can_be_active(wrong):
     for call in (set_threadpool, threadpool, set_default_threadpool):

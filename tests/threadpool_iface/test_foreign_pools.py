@@ -73,7 +73,9 @@ def test_a_pool_of_another_abi_is_refused(library):
     assert new(library, kind="future") is None
 
 
-def test_a_pool_that_c_made_active_is_seen_from_python(library):
+def test_a_pool_that_c_made_active_is_seen_from_python_and_stays_cs(library):
+    gc.collect()
+    before = library.foreign_pools_alive()
     handle = ffi.cast("tpi_pool *", new(library, 4))
     assert lib.tpi_set_active(lib.TPI_POOL, handle) == 0
     pool = get_threadpool()
@@ -84,7 +86,10 @@ def test_a_pool_that_c_made_active_is_seen_from_python(library):
         assert get_threadpool() is None
     assert get_threadpool() is pool
     set_threadpool(None)
+    del pool
+    assert library.foreign_pools_alive() == before + 1
     lib.tpi_pool_release(handle)
+    assert library.foreign_pools_alive() == before
 
 
 @pytest.mark.parametrize(("handle", "error"), [(0, ValueError), (-8, ValueError),

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import warnings
 
 import pytest
@@ -48,6 +49,36 @@ def test_every_blocktime_runs_and_closes(kind, blocktime):
             assert sorted(seen) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("given", "known"), [(None, 2000.0), (0, 0.0), (math.inf, math.inf)])
+def test_blocktime_is_known_in_microseconds(kind, given, known, monkeypatch):
+    monkeypatch.delenv("KMP_BLOCKTIME", raising=False)
+    assert kind(2, blocktime=given).blocktime == known
+
+
+@pytest.mark.parametrize(("text", "known"), [("20", 20_000.0), ("infinite", math.inf), ("0", 0.0),
+                                             ("", 2000.0)])
+def test_kmp_blocktime_is_milliseconds(text, known, monkeypatch):
+    monkeypatch.setenv("KMP_BLOCKTIME", text)
+    assert OmpLikePool(2).blocktime == known
+    assert OmpLikePool(2, blocktime=7).blocktime == 7.0
+    assert EigenLikePool(2).blocktime == 2000.0
+
+
+def test_a_dynamic_schedule_gives_tasks_to_whoever_is_free():
+    """The thread that takes task 0 is held until the other one has run all the rest."""
+    others = threading.Semaphore(0)
+
+    def task(i, n):
+        if i:
+            others.release()
+        for _ in range(0 if i else n - 1):
+            assert others.acquire(timeout=60)
+
+    with OmpLikePool(2, schedule="dynamic") as pool:
+        pool.parallel_for(10, task)
+
+
 def test_schedule_must_be_known():
     with pytest.raises(ValueError, match="schedule"):
         OmpLikePool(2, schedule="guided")
@@ -55,7 +86,7 @@ def test_schedule_must_be_known():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_affinity_is_checked_and_degrades(kind):
-    with pytest.raises(ValueError, match="100000"):
+    with pytest.raises(ValueError, match="affinity has CPU 100000; this machine has CPUs"):
         kind(2, affinity=[100000])
     with pytest.raises(TypeError, match="affinity"):
         kind(2, affinity="0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import signal
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from threadpool_iface import (
     get_threadpool,
     in_parallel,
     parallel,
+    set_default_threadpool,
     set_threadpool,
     threadpool,
 )
@@ -215,6 +217,29 @@ def test_the_handle_does_not_keep_the_pool_alive():
     assert ref() is None
 
 
+def test_the_thread_keeps_its_active_pool_alive():
+    ref = weakref.ref(pool := Serial())
+    set_threadpool(pool)
+    del pool
+    gc.collect()
+    assert get_threadpool() is ref()
+    parallel(2, lambda i, n: None)
+    set_threadpool(None)
+    gc.collect()
+    assert ref() is None
+
+
+def test_the_default_pool_is_kept_alive():
+    ref = weakref.ref(pool := Serial())
+    set_default_threadpool(pool)
+    del pool
+    gc.collect()
+    assert get_threadpool() is ref()
+    set_default_threadpool(None)
+    gc.collect()
+    assert ref() is None
+
+
 def test_a_handle_that_outlives_its_pool_refuses():
     pool = Serial()
     native = pool._native
@@ -240,6 +265,42 @@ def test_python_threads_may_end_with_a_python_pool_active():
     thread.join()
     gc.collect()
     assert refs[0]() is None
+
+
+def test_ctrl_c_while_the_caller_waits_leaves_only_after_its_tasks_have_ended():
+    """The second Ctrl-C arrives when the caller already waits because of the first."""
+    main, ended = threading.main_thread().ident, []
+    inside, delivered = threading.Event(), threading.Event()
+
+    def on_signal(number, frame):
+        delivered.set()
+        raise KeyboardInterrupt
+
+    class Interrupted(ThreadpoolIface):
+        num_threads = 2
+
+        def parallel_for(self, n, fn):
+            self.fn = fn
+            threading.Thread(target=fn, args=(0, n)).start()
+            assert inside.wait(timeout=60)
+            raise KeyboardInterrupt
+
+    def task(i, n):
+        inside.set()
+        while pool.fn._open:
+            pass
+        signal.pthread_kill(main, signal.SIGINT)
+        assert delivered.wait(timeout=60)
+        ended.append(i)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        with Interrupted() as pool, threadpool(pool):
+            with pytest.raises(KeyboardInterrupt):
+                parallel(1, task)
+            assert ended == [0]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_while_tasks_run_leaves_only_after_they_have_ended():

@@ -96,15 +96,20 @@ def test_a_dynamic_schedule_hands_ranges_to_whoever_is_free():
 
 
 def test_a_dynamic_schedule_starts_no_range_after_a_failure():
-    started = []
+    both, failing, started = threading.Barrier(2), threading.Event(), []
 
     def body(begin, end):
+        if begin < 2:
+            both.wait(timeout=60)
+        if begin == 0:
+            failing.set()
+            raise ValueError("planned")
+        assert failing.wait(timeout=60)
         started.append(begin)
-        raise ValueError
 
-    with OmpLikePool(2) as made, threadpool(made), pytest.raises(ValueError):  # noqa: PT011
-        parallel_for(1000, body, grain=1, schedule="dynamic")
-    assert len(started) <= 2
+    with OmpLikePool(2) as made, threadpool(made), pytest.raises(ValueError, match="planned"):
+        parallel_for(100_000, body, grain=1, schedule="dynamic")
+    assert len(started) < 99_999
 
 
 def test_nthr_zero_means_get_max_threads(pool):

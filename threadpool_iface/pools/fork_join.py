@@ -8,7 +8,13 @@ from collections.abc import Sequence
 
 from ..arguments import MAX_THREADS
 from ..native import lib
-from .native import NativePool, checked_num_threads, native_affinity, native_blocktime
+from .native import (
+    DEFAULT_BLOCKTIME,
+    NativePool,
+    checked_num_threads,
+    native_affinity,
+    native_blocktime,
+)
 
 _SCHEDULES = ("static", "dynamic")
 
@@ -57,6 +63,7 @@ class OmpLikePool(NativePool):
             lib.tpi_fork_join_new(size, microseconds, schedule == "dynamic", cpus, len(cpus)), size
         )
         self.schedule = schedule
+        self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
 
 
 def _omp_num_threads() -> int | None:

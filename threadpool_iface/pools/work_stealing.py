@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..native import lib
-from .native import NativePool, checked_num_threads, native_affinity, native_blocktime
+from .native import (
+    DEFAULT_BLOCKTIME,
+    NativePool,
+    checked_num_threads,
+    native_affinity,
+    native_blocktime,
+)
 
 
 class EigenLikePool(NativePool):
@@ -38,3 +44,4 @@ class EigenLikePool(NativePool):
         microseconds, cpus = native_blocktime(blocktime), native_affinity(affinity)
         size = checked_num_threads(num_threads)
         super().__init__(lib.tpi_work_stealing_new(size, microseconds, cpus, len(cpus)), size)
+        self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
