@@ -46,7 +46,7 @@ class Effort:
         return self.seconds[section]
 
 
-FULL = Effort(5, {"latency": 0.15, "skewed": 0.03, "gemm": 0.03, "conv": 0.008,
+FULL = Effort(4, {"latency": 0.15, "skewed": 0.03, "gemm": 0.03, "conv": 0.008,
                   "decomposition": 0.004})
 QUICK = Effort(3, {"latency": 0.03, "skewed": 0.005, "gemm": 0.004, "conv": 0.004,
                    "decomposition": 0.002})

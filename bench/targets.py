@@ -41,8 +41,8 @@ class Row:
 
     def __str__(self) -> str:
         word = "at most" if self.at_most else "at least"
-        return f"{'met   ' if self.met else 'MISSED'}  {self.seen:6.2f}  ({word} {self.limit:g})  " \
-               f"{self.what}"
+        verdict = "met   " if self.met else "MISSED"
+        return f"{verdict}  {self.seen:6.2f}  ({word} {self.limit:g})  {self.what}"
 
 
 def _medians(table: Table, jobs: Sequence[tuple[str, Case]], seconds: float) -> list[float]:

@@ -16,9 +16,9 @@ from .cases import Case, sample
 from .contenders import create
 from .contenders.contender import Prepared
 
-#: Seconds of untimed calls before a turn's first block. A process that was stopped finds its threads
-#: on whatever CPU was free at that moment, often the same one, and the kernel moves them apart at
-#: its next ticks.
+#: Seconds of untimed calls before a turn's first block. A process that was stopped finds its
+#: threads on whatever CPU was free at that moment, often the same one, and the kernel moves them
+#: apart at its next ticks.
 WARM_UP_SECONDS = 0.010
 #: Seconds of untimed calls before each further block of a turn: the one before it may have used
 #: other threads, or none.

@@ -14,9 +14,6 @@ from . import layout as w
 from .decomposition import KC, PIXELS, group_panels
 from .descriptor import Conv2dDescriptor
 
-#: Runs shorter than this spend more on starting than on multiplying.
-FEW_CHANNELS = 16
-
 
 def _group(d: Conv2dDescriptor) -> tuple[int, int, int]:
     """Groups, input and output channels of one; a depthwise convolution is one group."""
@@ -44,17 +41,6 @@ def weights_layout(d: Conv2dDescriptor, isa: Isa) -> tuple[object, ...]:
     return ("conv2d", isa.name, d.dtype, d.weights_shape, f"groups {d.groups}")
 
 
-def _needs_nhwc(d: Conv2dDescriptor) -> bool:
-    """Whether channels that are not contiguous are worth a copy of the input.
-
-    A depthwise kernel loads vectors of channels. A dense one reads any stride where it lies, but
-    with few channels its runs are too short unless the taps of a kernel row join them: the first
-    layer of ResNet-50 took 3.7 ms in place and takes 1.0 ms with the copy.
-    """
-    few = d.weights_shape[1] <= FEW_CHANNELS and d.weights_shape[3] > 1
-    return d.depthwise or (d.groups == 1 and few and d.dilation[1] == 1)
-
-
 def _offsets(d: Conv2dDescriptor, tasks: int, isa: Isa) -> dict[int, int]:
     """Where the parts of a scratchpad lie, and under LENGTH how long it is."""
     threads = round_up(8 * w.LENGTH, CACHE_LINE)
@@ -62,7 +48,7 @@ def _offsets(d: Conv2dDescriptor, tasks: int, isa: Isa) -> dict[int, int]:
     task_bytes = round_up(w.TABLES + 32 * PIXELS + 2 * 4 * isa.nr * PIXELS, CACHE_LINE)
     packed = first_task + tasks * task_bytes
     nhwc = packed + round_up(4 * packed_floats(d, isa), CACHE_LINE)
-    nhwc_bytes = 4 * d.batch * d.ih * d.iw * d.ic if _needs_nhwc(d) else 0
+    nhwc_bytes = 4 * d.batch * d.ih * d.iw * d.ic if d.depthwise else 0
     return {
         w.THREADS_OFFSET: threads, w.TASKS_OFFSET: first_task, w.TASK_BYTES: task_bytes,
         w.PACKED_OFFSET: packed, w.NHWC_OFFSET: nhwc, w.LENGTH: nhwc + nhwc_bytes + CACHE_LINE,
@@ -79,7 +65,7 @@ def make_split(d: Conv2dDescriptor, decomposition: Decomposition, isa: Isa) -> S
         {
             w.MICROKERNEL: f32.depthwise() if d.depthwise else f32.gemm(),
             w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes, w.NR: isa.nr,
-            w.DEPTHWISE: int(d.depthwise), w.NEEDS_NHWC: int(_needs_nhwc(d)),
+            w.DEPTHWISE: int(d.depthwise),
             w.BATCH: d.batch, w.IH: d.ih, w.IW: d.iw, w.CHANNELS: d.ic, w.OH: d.oh, w.OW: d.ow,
             w.GROUPS: groups, w.IC: ic, w.OC: oc,
             w.KH: d.weights_shape[2], w.KW: d.weights_shape[3],

@@ -27,8 +27,8 @@ from .plan import make_split, packed_floats, weights_layout
 class Conv2d(Primitive):
     """A 2-D convolution (cross-correlation) in float32:
 
-        out[n, o, y, x] = post_ops(bias[o] + sum over c, i, j of
-            weights[o, c, i, j] * src[n, group(o) + c, y * sh + i * dh - top, x * sw + j * dw - left])
+        out[n, o, y, x] = post_ops(bias[o] + sum over c, i, j of weights[o, c, i, j]
+            * src[n, group(o) + c, y * sh + i * dh - top, x * sw + j * dw - left])
 
     where taps outside the image are left out.
 

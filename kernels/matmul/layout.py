@@ -13,7 +13,7 @@ from __future__ import annotations
     BATCH, M, N, K, KC, MC, PANELS,
     # The split.
     GRID_BATCH, GRID_M, GRID_N, TASKS,
-    # After the sum: op codes, the address of their scales, whether partial sums need their own room.
+    # After the sum: op codes, the address of their scales, whether partial sums need own room.
     POST_OPS, SCALES, PARTIALS,
     # B: one of the modes below, matrices in B's own batch, bytes of a full panel and of a matrix.
     B_MODE, B_MATRICES, PANEL_BYTES, MATRIX_BYTES,

@@ -8,10 +8,10 @@ columns of C). It computes, for row i and column j,
     last block ? C[i, j] = post_ops(acc[i, j] + bias[j]) : P[i, j] = acc[i, j]
 
 where every row of A, P and C has its own byte offset and every segment its own offset into A and
-its own first row of B: a GEMM has one segment, a convolution one for each run of taps that is contiguous in memory, so
-neither needs im2col or padded copies. An element is one chain of multiply-adds in the order of K
-whatever the tile, the K blocks and the task it falls in: that is why results are bit-identical for
-every decomposition.
+its own first row of B: a GEMM has one segment, a convolution one for each run of taps that is
+contiguous in memory, so neither needs im2col or padded copies. An element is one chain of
+multiply-adds in the order of K whatever the tile, the K blocks and the task it falls in: that is
+why results are bit-identical for every decomposition.
 
 The tiles are ordinary internal LLVM functions behind one switch on (mr, nv). Loading an operand
 that is one broadcast per row ("gemm") or one vector per row ("depthwise") is the only difference

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,8 +18,9 @@ from .references import same_bits
 @given(n=st.integers(0, 1000), team=st.integers(1, 70))
 def test_balance211_covers_everything_once_and_evenly(n, team):
     ranges = [balance211(n, team, tid) for tid in range(team)]
-    assert ranges[0][0] == 0 and ranges[-1][1] == n
-    assert all(a[1] == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == n
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(ranges))
     sizes = [end - start for start, end in ranges]
     assert max(sizes) - min(sizes) <= 1
     assert sizes == sorted(sizes, reverse=True)

@@ -108,7 +108,8 @@ def test_read_only_out_is_refused_and_kept():
 def test_out_that_overlaps_an_input_is_refused_and_kept():
     square = np.arange(16, dtype=np.float32).reshape(4, 4)
     other = np.ones((4, 4), np.float32)
-    for out, a, b in ((square, square, other), (square[::-1], other, square), (square.T, square, other)):
+    for out, a, b in ((square, square, other), (square[::-1], other, square),
+                      (square.T, square, other)):
         before = square.copy()
         with pytest.raises(ValueError, match="overlaps"):
             Matmul((4, 4), (4, 4))(a, b, out=out)
@@ -192,7 +193,8 @@ def test_asynchronous_stream_keeps_a_pool_error_for_wait():
     stream.wait()
 
 
-@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (True, TypeError), (1.5, TypeError)])
+@pytest.mark.parametrize(("value", "error"),
+                         [(-1, ValueError), (True, TypeError), (1.5, TypeError)])
 def test_cache_capacity(value, error):
     with pytest.raises(error, match="capacity"):
         set_cache_capacity(value)

@@ -59,7 +59,7 @@ def test_capacity_zero_caches_nothing():
 
 
 def test_failed_creation_leaves_nothing_behind():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="multiply"):
         Matmul((4, 5), (6, 7))
     assert cache_info().currsize == 0
 
