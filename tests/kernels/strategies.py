@@ -53,6 +53,11 @@ class Convolution:
         return pad if len(pad) == 4 else (pad[0], pad[0], pad[1], pad[1])
 
 
+def _at_least(size: int) -> st.SearchStrategy[int]:
+    """From what the kernel needs, or 0, up to some more."""
+    return st.integers(max(0, size), max(0, size) + 14)
+
+
 @st.composite
 def convolutions(draw: st.DrawFn) -> Convolution:
     if draw(st.booleans()):
@@ -70,7 +75,7 @@ def convolutions(draw: st.DrawFn) -> Convolution:
                           {"stride": stride, "padding": padding, "dilation": dilation,
                            "groups": groups})
     top, bottom, left, right = problem.pads
-    ih = draw(st.integers(max(0, dh * (kh - 1) + 1 - top - bottom), 15))
-    iw = draw(st.integers(max(0, dw * (kw - 1) + 1 - left - right), 15))
+    ih = draw(_at_least(dh * (kh - 1) + 1 - top - bottom))
+    iw = draw(_at_least(dw * (kw - 1) + 1 - left - right))
     n, c = problem.src_shape[:2]
     return Convolution((n, c, ih, iw), problem.weights_shape, problem.keywords)
