@@ -10,8 +10,11 @@ A cold compile takes seconds, so it announces itself on stderr; a load from the 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -38,10 +41,34 @@ def _sources_digest() -> str:
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped
-    """numba's disk cache, keyed by the digest of the package's sources as well."""
+    """numba's disk cache, keyed by the digest of the package's sources as well.
+
+    What is loaded is executed, so a folder that somebody else could have filled is not used.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        if not _is_ours(self.cache_path):
+            _warn_of_open_cache(self.cache_path)
+            self.disable()
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), _sources_digest())
+
+
+def _is_ours(folder: str) -> bool:
+    """Whether only this user, or root, can have written the folder; one not yet made is fine."""
+    try:
+        status = os.stat(folder)
+    except FileNotFoundError:
+        return True
+    return status.st_uid in (os.getuid(), 0) and not status.st_mode & stat.S_IWOTH
+
+
+@cache
+def _warn_of_open_cache(folder: str) -> None:
+    warnings.warn(f"kernels are compiled anew in this process: the cache folder {folder} belongs "
+                  "to another user or is writable by others", RuntimeWarning, stacklevel=2)
 
 
 def kernel(function: Callable[..., Any]) -> Any:

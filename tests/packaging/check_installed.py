@@ -27,4 +27,7 @@ from kernels import Matmul  # noqa: E402
 a = np.eye(70, dtype=np.float32)
 with threadpool_iface.OmpLikePool(2) as pool, threadpool_iface.threadpool(pool):
     assert (Matmul(a.shape, a.shape)(a, a) == a).all()
+(extension,) = (e for e in importlib.metadata.entry_points(group="numba_extensions")
+                if e.module == "threadpool_iface.nopython")
+extension.load()()
 print("the installed wheel works")
