@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from threadpool_iface import (
 )
 from threadpool_iface.errors import check
 
+from .cache import primitives
+from .packed import PackedWeights, aligned_floats
 from .scratchpad import Scratchpads
 from .words import CALLER, EFFECTIVE_POOL
 
@@ -46,14 +48,38 @@ class Primitive(ABC):
 
     kind: ClassVar[str]
 
-    def __init__(self, descriptor: Any, attr: PrimitiveAttr, bound: int) -> None:
-        self.descriptor = descriptor
-        self.attr = attr
-        self.bound = bound
+    descriptor: Any
+    attr: PrimitiveAttr
+    bound: int  # the attribute's, or `get_max_threads()` at creation
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The arguments were __new__'s, which may have returned a primitive that already existed.
+        super().__init__()
+
+    @classmethod
+    def _cached(cls, descriptor: Any, attr: Any, started: float) -> Self:
+        """The primitive for these, from the cache or made now; `started` is when it was asked."""
+        if not isinstance(attr, PrimitiveAttr):
+            raise TypeError(f"attr must be a PrimitiveAttr, not {attr!r}")
+        bound = get_max_threads() if attr.max_num_threads is None else attr.max_num_threads
+
+        def create() -> Self:
+            made = object.__new__(cls)
+            made._set_up(descriptor, attr, bound, started)
+            return made
+
+        found: Self = primitives.get_or_create((cls, descriptor, attr, bound), create)
+        return found
+
+    def _set_up(self, descriptor: Any, attr: PrimitiveAttr, bound: int, started: float) -> None:
+        self.descriptor, self.attr, self.bound = descriptor, attr, bound
         self._splits: dict[int, Split] = {}
         self._last = threading.local()
         self._at_execution = attr.decomposition == "execution"
         self._created = self._split(max(1, bound))
+        if verbose.level >= 2:
+            self._emit("create", self._created, f"created:{self._created.decomposition.tasks}",
+                       "-", f"{1e3 * (perf_counter() - started):.3f}")
 
     @property
     def decomposition(self) -> Decomposition:
@@ -116,6 +142,18 @@ class Primitive(ABC):
         if code:
             _fail(code, stream)
 
+    def _packed(
+        self, run: Callable[..., int], weights: np.ndarray, floats: int, layout: tuple[Any, ...]
+    ) -> PackedWeights:
+        """Weights in a new buffer of `floats` elements, filled by `run(plan, scratch, w, out)`."""
+        panels = aligned_floats(floats)
+        if floats:
+            pads = self._created.scratchpads
+            scratch = pads.take()
+            check(run(self._created.plan, scratch, weights, panels))
+            pads.give(scratch)
+        return PackedWeights(layout, panels)
+
     def _split_for(self, stream: Stream | None) -> Split:
         if self.bound == 0:
             size = 1
@@ -161,22 +199,3 @@ def _fail(code: int, stream: Stream | None) -> None:
 def _distinct_threads(scratch: np.ndarray, offset: int, tasks: int) -> int:
     start = (-scratch.ctypes.data % 64 + offset) // 8
     return len(np.unique(scratch[start : start + tasks]))
-
-
-def resolved_bound(attr: PrimitiveAttr) -> int:
-    """The bound a new primitive has: the attribute's, else `get_max_threads()` now."""
-    return get_max_threads() if attr.max_num_threads is None else attr.max_num_threads
-
-
-def announce_creation(primitive: Primitive, started: float) -> None:
-    """The verbose line of a creation (level 2)."""
-    if verbose.level >= 2:
-        split = primitive._created
-        primitive._emit("create", split, f"created:{split.decomposition.tasks}", "-",
-                        f"{1e3 * (perf_counter() - started):.3f}")
-
-
-def checked_attr(attr: Any) -> PrimitiveAttr:
-    if not isinstance(attr, PrimitiveAttr):
-        raise TypeError(f"attr must be a PrimitiveAttr, not {attr!r}")
-    return attr

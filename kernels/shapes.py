@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from operator import index
 from typing import Any
 
 import numpy as np
+
+from threadpool_iface.arguments import checked_int
 
 Shape = tuple[int, ...]
 
 #: Elements in an array must be addressable with 63-bit byte offsets.
 MAX_ELEMENTS = 2**60
-
-
-def checked_int(value: Any, name: str, low: int, high: int | None = None) -> int:
-    """`value` as an int in `low..high`, or an error that names it."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    try:
-        number = index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
-    if number < low or (high is not None and number > high):
-        allowed = f"at least {low}" if high is None else f"in {low}..{high}"
-        raise ValueError(f"{name} must be {allowed}, not {number}")
-    return number
 
 
 def checked_shape(

@@ -23,6 +23,20 @@ EFFECTIVE_POOL, CALLER = -1, 0
 
 CACHE_LINE = 64
 
+#: Types of what drivers are called with: a plan, a scratchpad, arrays of any strides.
+PLAN = types.Array(types.int64, 1, "C", readonly=True)
+SCRATCH = types.Array(types.int64, 1, "C")
+PANELS = types.Array(types.float32, 1, "C")
+
+
+def input_array(dims: int) -> types.Array:
+    return types.Array(types.float32, dims, "A", readonly=True)
+
+
+def output_array(dims: int) -> types.Array:
+    return types.Array(types.float32, dims, "A")
+
+
 _pthread_self = types.ExternalFunction("pthread_self", types.uint64())
 
 

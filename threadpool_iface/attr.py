@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import index
 from typing import Literal
 
+from .arguments import MAX_THREADS, checked_int
 from .decomposition import Decomposition
-
-MAX_THREADS = 4096
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,9 @@ class PrimitiveAttr:
     decomposition: Literal["creation", "execution"] | Decomposition = "creation"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "max_num_threads", _checked_bound(self.max_num_threads))
+        if self.max_num_threads is not None:
+            bound = checked_int(self.max_num_threads, "max_num_threads", 0, MAX_THREADS)
+            object.__setattr__(self, "max_num_threads", bound)
         choice = self.decomposition
         if not isinstance(choice, Decomposition) and choice not in ("creation", "execution"):
             kind = ValueError if isinstance(choice, str) else TypeError
@@ -45,17 +45,3 @@ class PrimitiveAttr:
                 'decomposition must be "creation", "execution" or a Decomposition, '
                 f"not {choice!r}"
             )
-
-
-def _checked_bound(value: int | None) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        raise TypeError(f"max_num_threads must be an integer or None, not {value!r}")
-    try:
-        bound = index(value)
-    except TypeError:
-        raise TypeError(f"max_num_threads must be an integer or None, not {value!r}") from None
-    if not 0 <= bound <= MAX_THREADS:
-        raise ValueError(f"max_num_threads must be in 0..{MAX_THREADS}, not {bound}")
-    return bound

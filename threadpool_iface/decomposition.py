@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil, prod
-from operator import index
+
+from .arguments import checked_int
+
+#: Teams are counted in an int32 everywhere.
+MAX_TEAM = 2**31 - 1
 
 
 def balance211(n: int, team: int, tid: int) -> tuple[int, int]:
@@ -25,25 +29,13 @@ def balance211(n: int, team: int, tid: int) -> tuple[int, int]:
     ValueError
         `n` is negative, or `tid` is not in `range(team)`.
     """
-    n, team, tid = (_integer(v, k) for v, k in ((n, "n"), (team, "team"), (tid, "tid")))
-    if n < 0:
-        raise ValueError(f"n must not be negative, not {n}")
+    n, team = checked_int(n, "n", 0), checked_int(team, "team", -MAX_TEAM, MAX_TEAM)
     if team <= 1:
         return 0, n
-    if not 0 <= tid < team:
-        raise ValueError(f"tid must be in 0..{team - 1} for a team of {team}, not {tid}")
+    tid = checked_int(tid, f"tid of a team of {team}", 0, team - 1)
     small, larger = divmod(n, team)
     start = tid * small + min(tid, larger)
     return start, start + small + (tid < larger)
-
-
-def _integer(value: int, name: str) -> int:
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    try:
-        return index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
 
 
 @dataclass(frozen=True)
@@ -77,8 +69,7 @@ class Decomposition:
         if len(self.dims) != len(self.grid):
             raise ValueError(f"grid must have one entry for each of {self.dims}, not {self.grid}")
         for dim, parts in zip(self.dims, self.grid, strict=True):
-            if _integer(parts, f"grid[{dim}]") < 1:
-                raise ValueError(f"grid[{dim}] must be at least 1, not {parts}")
+            checked_int(parts, f"grid[{dim}]", 1)
 
     @property
     def tasks(self) -> int:

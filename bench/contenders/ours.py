@@ -8,6 +8,7 @@ import numpy as np
 
 import threadpool_iface as tpi
 from kernels import Conv2d, Matmul
+from threadpool_iface.arguments import MAX_THREADS
 from threadpool_iface.native import address
 
 from .. import native
@@ -57,7 +58,7 @@ class Ours(Contender):
 
     def _attr(self, case: Case) -> tpi.PrimitiveAttr:
         if case.bound == "execution":
-            return tpi.PrimitiveAttr(max_num_threads=tpi.attr.MAX_THREADS,
+            return tpi.PrimitiveAttr(max_num_threads=MAX_THREADS,
                                      decomposition="execution")
         return tpi.PrimitiveAttr(max_num_threads=case.bound)
 

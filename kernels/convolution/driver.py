@@ -20,7 +20,19 @@ from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit
 from ..microkernels.memory import load_f32, load_i64, store_f32, store_i64
 from ..panels import balance, sweep_panels
-from ..words import EFFECTIVE_POOL, TASK, begin, note_thread, region, word
+from ..words import (
+    EFFECTIVE_POOL,
+    PANELS,
+    PLAN,
+    SCRATCH,
+    TASK,
+    begin,
+    input_array,
+    note_thread,
+    output_array,
+    region,
+    word,
+)
 from . import layout as w
 from .packing import pack_task, reorder_task
 
@@ -302,7 +314,7 @@ def _fill_weights(context, weights):
 
 
 @kernel
-def _provide_input(context, pool, tasks):
+def _provideinput_array(context, pool, tasks):
     """Reorder the input if the kernel cannot read it where it lies. Returns a code.
 
     The depthwise kernel loads vectors of channels; the dense one broadcasts elements, at any
@@ -350,7 +362,7 @@ def _execute(pool, plan, scratch, verbose, tasks, src, weights, bias, dst):
     store_i64(context + 8 * w.BIAS, bias.ctypes.data if bias.size > 0 else 0)
     if verbose:
         store_i64(context + 8 * w.THREADS, context + word(context, w.THREADS_OFFSET))
-    code = _provide_input(context, pool, tasks)
+    code = _provideinput_array(context, pool, tasks)
     if code == 0:
         code = _provide_panels(context, pool, tasks, weights)
     if code == 0:
@@ -367,20 +379,12 @@ def _pack(plan, scratch, task, weights, panels):
     return region(EFFECTIVE_POOL, min(word(context, w.TASKS), units), task, context)
 
 
-_WORDS = types.Array(types.int64, 1, "C")
-_PLAN = types.Array(types.int64, 1, "C", readonly=True)
-
-
-def _input(dims: int) -> types.Array:
-    return types.Array(types.float32, dims, "A", readonly=True)
-
-
 @cache
 def execute(packed: bool) -> Any:
     """`_execute` compiled for packed or plain weights, whatever the arrays' strides."""
     signature = types.int32(
-        types.int64, _PLAN, _WORDS, types.boolean, _PLAN, _input(4), _input(1 if packed else 4),
-        _input(1), types.Array(types.float32, 4, "A"),
+        types.int64, PLAN, SCRATCH, types.boolean, PLAN, input_array(4),
+        input_array(1 if packed else 4), input_array(1), output_array(4),
     )
     return fixed_kernel("convolution calls", _execute, signature)
 
@@ -388,8 +392,7 @@ def execute(packed: bool) -> Any:
 @cache
 def pack() -> Any:
     """`_pack`, compiled."""
-    panels = types.Array(types.float32, 1, "C")
-    signature = types.int32(_PLAN, _WORDS, types.int64, _input(4), panels)
+    signature = types.int32(PLAN, SCRATCH, types.int64, input_array(4), PANELS)
     return fixed_kernel("convolution weight packing calls", _pack, signature)
 
 

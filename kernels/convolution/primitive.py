@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from threadpool_iface import Decomposition, PrimitiveAttr, Stream
-from threadpool_iface.errors import check
 
-from ..cache import primitives
 from ..microkernels import isa
 from ..operands import checked, checked_bias, checked_out
-from ..packed import PackedWeights, aligned_floats
+from ..packed import PackedWeights
 from ..post_ops import PostOp, parse
-from ..primitive import Primitive, Split, announce_creation, checked_attr, resolved_bound
+from ..primitive import Primitive, Split
 from ..shapes import checked_dtype, checked_flag
 from .decomposition import decompose
 from .descriptor import AXES, Conv2dDescriptor, describe_conv2d
@@ -82,19 +80,7 @@ class Conv2d(Primitive):
             src_shape, weights_shape, stride, padding, dilation, groups, layout,
             checked_dtype(dtype), checked_flag(bias, "bias"), parse(post_ops),
         )
-        bound = resolved_bound(checked_attr(attr))
-
-        def create() -> Conv2d:
-            made = object.__new__(cls)
-            Primitive.__init__(made, descriptor, attr, bound)
-            announce_creation(made, started)
-            return made
-
-        return primitives.get_or_create((cls, descriptor, attr, bound), create)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Everything is done by __new__, which may return a primitive that already exists.
-        pass
+        return cls._cached(descriptor, attr, started)
 
     @property
     def kernel_name(self) -> str:
@@ -170,13 +156,11 @@ class Conv2d(Primitive):
         """
         d: Conv2dDescriptor = self.descriptor
         weights = checked(weights, "weights", d.weights_shape)
-        panels = aligned_floats(packed_floats(d, isa.current()))
-        if panels.size:
-            split = self._created
-            scratch = split.scratchpads.take()
-            check(pack()(split.plan, scratch, int(tasks()[1]), weights, panels))
-            split.scratchpads.give(scratch)
-        return PackedWeights(weights_layout(d, isa.current()), panels)
+        run, task = pack(), int(tasks()[1])
+        return self._packed(
+            lambda plan, scratch, plain, panels: run(plan, scratch, task, plain, panels),
+            weights, packed_floats(d, isa.current()), weights_layout(d, isa.current()),
+        )
 
     def _decompose(self, bound: int) -> Decomposition:
         return decompose(self.descriptor, isa.current(), bound)

@@ -18,7 +18,19 @@ from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit
 from ..microkernels.memory import store_i64
 from ..panels import balance, sweep_panels
-from ..words import EFFECTIVE_POOL, TASK, begin, note_thread, region, word
+from ..words import (
+    EFFECTIVE_POOL,
+    PANELS,
+    PLAN,
+    SCRATCH,
+    TASK,
+    begin,
+    input_array,
+    note_thread,
+    output_array,
+    region,
+    word,
+)
 from . import layout as w
 from .packing import pack_tail_task, pack_task
 
@@ -210,20 +222,12 @@ def _pack(plan, scratch, task, b, panels):
     return region(EFFECTIVE_POOL, min(word(context, w.TASKS), units), task, context)
 
 
-_WORDS = types.Array(types.int64, 1, "C")
-_PLAN = types.Array(types.int64, 1, "C", readonly=True)
-
-
-def _input(dims: int) -> types.Array:
-    return types.Array(types.float32, dims, "A", readonly=True)
-
-
 @cache
 def execute(a_dims: int, b_dims: int, out_dims: int) -> Any:
     """`_execute` compiled for operands of so many dimensions, whatever their strides."""
     signature = types.int32(
-        types.int64, _PLAN, _WORDS, types.boolean, _PLAN, _input(a_dims), _input(b_dims),
-        _input(1), types.Array(types.float32, out_dims, "A"),
+        types.int64, PLAN, SCRATCH, types.boolean, PLAN, input_array(a_dims), input_array(b_dims),
+        input_array(1), output_array(out_dims),
     )
     return fixed_kernel("matmul calls", _execute, signature)
 
@@ -231,8 +235,7 @@ def execute(a_dims: int, b_dims: int, out_dims: int) -> Any:
 @cache
 def pack(b_dims: int) -> Any:
     """`_pack` compiled for a B of so many dimensions."""
-    panels = types.Array(types.float32, 1, "C")
-    signature = types.int32(_PLAN, _WORDS, types.int64, _input(b_dims), panels)
+    signature = types.int32(PLAN, SCRATCH, types.int64, input_array(b_dims), PANELS)
     return fixed_kernel("matmul weight packing", _pack, signature)
 
 

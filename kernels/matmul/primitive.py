@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from threadpool_iface import Decomposition, PrimitiveAttr, Stream
-from threadpool_iface.errors import check
 
-from ..cache import primitives
 from ..microkernels import isa
 from ..operands import checked, checked_bias, checked_out
-from ..packed import PackedWeights, aligned_floats
+from ..packed import PackedWeights
 from ..post_ops import PostOp, parse
-from ..primitive import Primitive, Split, announce_creation, checked_attr, resolved_bound
+from ..primitive import Primitive, Split
 from ..shapes import checked_dtype, checked_flag
 from .decomposition import decompose
 from .descriptor import MatmulDescriptor, describe_matmul
@@ -68,19 +66,7 @@ class Matmul(Primitive):
             a_shape, b_shape, checked_dtype(dtype), checked_flag(transpose_a, "transpose_a"),
             checked_flag(transpose_b, "transpose_b"), checked_flag(bias, "bias"), parse(post_ops),
         )
-        bound = resolved_bound(checked_attr(attr))
-
-        def create() -> Matmul:
-            made = object.__new__(cls)
-            Primitive.__init__(made, descriptor, attr, bound)
-            announce_creation(made, started)
-            return made
-
-        return primitives.get_or_create((cls, descriptor, attr, bound), create)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Everything is done by __new__, which may return a primitive that already exists.
-        pass
+        return cls._cached(descriptor, attr, started)
 
     @property
     def kernel_name(self) -> str:
@@ -158,13 +144,11 @@ class Matmul(Primitive):
         """
         d: MatmulDescriptor = self.descriptor
         b = checked(b, "b", d.b_shape)
-        panels = aligned_floats(packed_floats(d, isa.current()))
-        if panels.size:
-            split = self._created
-            scratch = split.scratchpads.take()
-            check(pack(b.ndim)(split.plan, scratch, int(tasks()[1]), b, panels))
-            split.scratchpads.give(scratch)
-        return PackedWeights(weights_layout(d, isa.current()), panels)
+        run, task = pack(b.ndim), int(tasks()[1])
+        return self._packed(
+            lambda plan, scratch, plain, panels: run(plan, scratch, task, plain, panels),
+            b, packed_floats(d, isa.current()), weights_layout(d, isa.current()),
+        )
 
     def _decompose(self, bound: int) -> Decomposition:
         return decompose(self.descriptor, isa.current(), bound)

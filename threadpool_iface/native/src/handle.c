@@ -46,6 +46,18 @@ tpi_pool *tpi_native_pool_new(const tpi_pool_ops *ops, void *self, void (*after_
     return pool;
 }
 
+int32_t tpi_ask_the_handle(void *self) {
+    (void)self;
+    return 0;
+}
+
+uint64_t tpi_synchronous(void *self) {
+    (void)self;
+    return 0;
+}
+
+void tpi_nothing_to_wait_for(void *self) { (void)self; }
+
 void tpi_pool_retain(tpi_pool *pool) {
     atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
 }

@@ -22,6 +22,12 @@ struct tpi_pool {
 /* A handle of one of our own pools; frees `self` through ops->destroy if it fails. */
 tpi_pool *tpi_native_pool_new(const tpi_pool_ops *ops, void *self, void (*after_fork)(void *));
 
+/* What the tables of our own pools have in common: the handle knows which pool's task a thread is
+ * in, and parallel_for never returns early. */
+int32_t tpi_ask_the_handle(void *self);
+uint64_t tpi_synchronous(void *self);
+void tpi_nothing_to_wait_for(void *self);
+
 /* Let a region in: 0 or TPI_E_CLOSED. In a forked child, first forgets the parent's threads. */
 int32_t tpi_gate_enter(tpi_pool *pool);
 void tpi_gate_leave(tpi_pool *pool);

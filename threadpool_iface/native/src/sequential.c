@@ -9,16 +9,6 @@ static int32_t one(void *self) {
     return 1;
 }
 
-static int32_t no(void *self) {
-    (void)self;
-    return 0;
-}
-
-static uint64_t no_flags(void *self) {
-    (void)self;
-    return 0;
-}
-
 static void nothing(void *self) { (void)self; }
 
 static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
@@ -29,7 +19,8 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
 
 tpi_pool *tpi_sequential_new(void) {
     static const tpi_pool_ops ops = {
-        TPI_ABI_VERSION, sizeof ops, one, no, parallel_for, no_flags, nothing, nothing, nothing,
+        TPI_ABI_VERSION, sizeof ops, one, tpi_ask_the_handle, parallel_for, tpi_synchronous,
+        tpi_nothing_to_wait_for, nothing, nothing,
     };
     return tpi_native_pool_new(&ops, NULL, NULL);
 }

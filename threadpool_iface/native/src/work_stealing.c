@@ -269,18 +269,6 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
 
 static int32_t num_threads(void *self) { return ((stealing *)self)->size; }
 
-static int32_t in_parallel(void *self) {
-    (void)self;
-    return 0; /* the handle knows which pool's task a thread is in */
-}
-
-static uint64_t flags(void *self) {
-    (void)self;
-    return 0;
-}
-
-static void wait_for_regions(void *self) { (void)self; /* parallel_for never returns early */ }
-
 static void close_pool(void *self) {
     stealing *pool = self;
     if (!atomic_load_explicit(&pool->started, memory_order_acquire)) return;
@@ -336,8 +324,8 @@ static stealing *allocate(int32_t size, const int32_t *cpus, int32_t ncpus) {
 tpi_pool *tpi_work_stealing_new(int32_t size, int64_t blocktime_us, const int32_t *cpus,
                                 int32_t ncpus) {
     static const tpi_pool_ops ops = {
-        TPI_ABI_VERSION, sizeof ops, num_threads, in_parallel, parallel_for,
-        flags, wait_for_regions, close_pool, destroy,
+        TPI_ABI_VERSION, sizeof ops, num_threads, tpi_ask_the_handle, parallel_for,
+        tpi_synchronous, tpi_nothing_to_wait_for, close_pool, destroy,
     };
     if (size < 1 || size > TPI_MAX_THREADS) return NULL;
     stealing *pool = allocate(size, cpus, ncpus);
