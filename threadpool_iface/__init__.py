@@ -19,6 +19,7 @@ from .iface import ASYNCHRONOUS, ThreadpoolIface
 from .native import get_include, lib
 from .parallel import parallel, parallel_for, parallel_nd
 from .pools import EigenLikePool, ForeignPool, OmpLikePool, SequentialPool
+from .region import watch_interrupts
 from .shadowing import warn_if_kernels_is_not_ours
 from .stream import Stream
 from .topology import default_num_threads
@@ -58,6 +59,7 @@ __all__ = [
     "verbose",
 ]
 
+watch_interrupts()
 lib.tpi_set_machine_threads(default_num_threads())
 default_from_environment()
 warn_if_kernels_is_not_ours()

@@ -39,8 +39,8 @@ class OversubscriptionWarning(UserWarning):
     """A pool was asked for more threads than this process may use at once."""
 
 
-# The exception of a Python pool, on its way through the C core to the caller's `check`. Regions
-# inside regions never reach a pool, so it is always the thread that raised it that asks for it.
+# The exception of a Python pool, or Ctrl-C, on its way through the C core to the caller's `check`.
+# Regions inside regions never reach a pool, so the thread that raised it is the one that asks.
 _pending = threading.local()
 
 
@@ -49,10 +49,11 @@ def keep_pending(error: BaseException) -> None:
     _pending.error = error
 
 
-def _take_pending() -> BaseException:
+def take_pending() -> BaseException | None:
+    """The exception held for this thread, which then is no longer held."""
     error: BaseException | None = getattr(_pending, "error", None)
     _pending.error = None
-    return error or ThreadpoolError("a pool failed in Python without leaving an exception")
+    return error
 
 
 def check(code: int, pool: object = None) -> None:
@@ -68,7 +69,7 @@ def _raise(code: int, pool: str) -> NoReturn:
     if code > 0:
         raise TaskError(code)
     if code == lib.TPI_E_PYTHON:
-        raise _take_pending()
+        raise take_pending() or ThreadpoolError("Python failed without leaving an exception")
     if code == lib.TPI_E_CLOSED:
         raise PoolClosedError(f"{pool} is closed")
     if code == lib.TPI_E_NO_THREAD:

@@ -8,10 +8,11 @@ running task has ended.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from .errors import check, keep_pending
+from .errors import check, keep_pending, take_pending
 from .native import ffi, lib
 
 #: `submit(task, ctx)` runs the region's tasks in C and returns the core's code.
@@ -57,6 +58,26 @@ def tpi_python_task(ctx: Any, ithr: int, nthr: int) -> int:
     return 0
 
 
+def _interrupted(kind: Any, error: BaseException, traceback: Any) -> None:
+    keep_pending(error)
+
+
+@ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_interrupted)  # type: ignore[untyped-decorator]
+def tpi_python_interrupted() -> int:
+    """Runs in the main thread, about every 50 ms of a region, so that Python handles its signals.
+
+    That happens as soon as any Python code runs: Ctrl-C is raised in here, ends the region, and is
+    raised again by the caller's `check`.
+    """
+    return 0
+
+
+def watch_interrupts() -> None:
+    """Let Ctrl-C end the regions that the main thread starts; Python handles signals there."""
+    if threading.current_thread() is threading.main_thread():
+        lib.tpi_set_interrupt_check(lib.tpi_python_interrupted)
+
+
 def run_region(
     submit: Submit, task: Any, args: tuple[Any, ...], pool: Callable[[], object]
 ) -> None:
@@ -76,8 +97,11 @@ def run_region(
     python = _PythonTask(task, args)
     handle = ffi.new_handle(python)
     if code := submit(lib.tpi_python_task, handle):
-        if python.failures:
-            python.raise_first()
+        kept = take_pending()
+        if python.failures and (kept is None or isinstance(kept, Exception)):
+            python.raise_first()  # a pool that failed as well failed later
+        if kept is not None:
+            raise kept
         check(code, pool())
 
 

@@ -24,6 +24,7 @@ const char *tpi_sources_digest(void);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
 extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
 extern "Python" void tpi_python_wait(int64_t);
+extern "Python" int32_t tpi_python_interrupted(void);
 """
 
 

@@ -85,6 +85,11 @@ int32_t tpi_active_state(void);
 tpi_pool *tpi_active_pool(void);  /* borrowed; NULL inside a region or when there is none */
 void tpi_set_default(tpi_pool *pool); /* retains; NULL clears it */
 int32_t tpi_in_parallel(void);
+
+/* Have the calling thread ask `interrupted` about every 50 ms while it is in a region that it
+ * started: between its own tasks, and while it waits for those of others. A non-zero answer ends the
+ * region as a failing task does. NULL: do not ask. */
+void tpi_set_interrupt_check(int32_t (*interrupted)(void));
 int32_t tpi_max_threads(void);    /* size of the effective pool, else the machine's */
 void tpi_set_machine_threads(int32_t n);
 

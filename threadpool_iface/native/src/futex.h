@@ -7,11 +7,18 @@
 #include <stdint.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Returns when woken, at once if *word is not `expected`, or for no reason at all. */
 static inline void tpi_futex_wait(_Atomic uint32_t *word, uint32_t expected) {
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+/* The same, for `milliseconds` (below 1000) at the most. */
+static inline void tpi_futex_wait_for(_Atomic uint32_t *word, uint32_t expected, long milliseconds) {
+    struct timespec limit = {0, milliseconds * 1000000L};
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &limit, NULL, 0);
 }
 
 static inline void tpi_futex_wake(_Atomic uint32_t *word, int count) {

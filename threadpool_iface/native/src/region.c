@@ -10,9 +10,10 @@
 #include "float_mode.h"
 #include "handle.h"
 #include "thread_state.h"
+#include "ticks.h"
 #include "waiting.h"
 
-typedef struct {
+typedef struct tpi_region {
     tpi_task task;
     void *ctx;
     tpi_pool *pool;
@@ -34,15 +35,30 @@ static int32_t call(region *r, int32_t ithr, int32_t nthr) {
     return code;
 }
 
+/* relaxed: skipping is a courtesy, and the caller reads the code after the join. */
+static void note_error(region *r, int32_t code) {
+    int32_t none = 0;
+    atomic_compare_exchange_strong_explicit(&r->error, &none, code, memory_order_relaxed,
+                                            memory_order_relaxed);
+}
+
+void tpi_set_interrupt_check(int32_t (*interrupted)(void)) { tpi_thread.interrupted = interrupted; }
+
+void tpi_poll_interrupt(void) {
+    if (!tpi_thread.interrupted) return;
+    uint64_t now = tpi_ticks();
+    if (now - tpi_thread.asked < TPI_POLL_TICKS) return;
+    tpi_thread.asked = now;
+    int32_t code = tpi_thread.interrupted();
+    if (code && tpi_thread.region) note_error(tpi_thread.region, code);
+}
+
 static int32_t run_task(void *ctx, int32_t ithr, int32_t nthr) {
     region *r = ctx;
-    /* relaxed: skipping is a courtesy; the caller reads the code after the join. */
     if (atomic_load_explicit(&r->error, memory_order_relaxed)) return 0;
     int32_t code = call(r, ithr, nthr);
-    int32_t none = 0;
-    if (__builtin_expect(code != 0, 0))
-        atomic_compare_exchange_strong_explicit(&r->error, &none, code, memory_order_relaxed,
-                                                memory_order_relaxed);
+    if (__builtin_expect(code != 0, 0)) note_error(r, code);
+    tpi_poll_interrupt();
     return code;
 }
 
@@ -50,9 +66,7 @@ static int32_t run_task_counted(void *ctx, int32_t ithr, int32_t nthr) {
     region *r = ctx;
     if (ithr < 0 || ithr >= r->nthr || nthr != r->nthr ||
         atomic_exchange_explicit(&r->ran[ithr], 1, memory_order_relaxed)) {
-        int32_t none = 0;
-        atomic_compare_exchange_strong_explicit(&r->error, &none, TPI_E_INCOMPLETE,
-                                                memory_order_relaxed, memory_order_relaxed);
+        note_error(r, TPI_E_INCOMPLETE);
         return TPI_E_INCOMPLETE;
     }
     int32_t code = run_task(ctx, ithr, nthr);
@@ -64,19 +78,28 @@ static int32_t run_task_counted(void *ctx, int32_t ithr, int32_t nthr) {
 
 static int32_t run_inline(int32_t nthr, tpi_task task, void *ctx) {
     region r = {.task = task, .ctx = ctx, .pool = tpi_thread.running, .nthr = nthr};
+    struct tpi_region *outer = tpi_thread.region;
+    tpi_thread.region = &r;
     int32_t code = 0;
-    for (int32_t ithr = 0; ithr < nthr && !code; ++ithr) code = call(&r, ithr, nthr);
+    for (int32_t ithr = 0; ithr < nthr && !code; ++ithr) {
+        run_task(&r, ithr, nthr);
+        code = atomic_load_explicit(&r.error, memory_order_relaxed);
+    }
+    tpi_thread.region = outer;
     return code;
 }
 
 static int32_t submit(region *r, tpi_task task) {
     tpi_pool *pool = r->pool, *outer = tpi_thread.running;
+    struct tpi_region *outer_region = tpi_thread.region;
     uint32_t generation = pool->fork_generation;
     ++tpi_thread.depth;
     tpi_thread.running = pool;
+    tpi_thread.region = r;
     int32_t code = pool->ops->parallel_for(pool->self, r->nthr, task, r);
     if (!pool->native && (pool->ops->flags(pool->self) & TPI_ASYNCHRONOUS))
         pool->ops->wait(pool->self);
+    tpi_thread.region = outer_region;
     tpi_thread.running = outer;
     --tpi_thread.depth;
     if (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) != generation)

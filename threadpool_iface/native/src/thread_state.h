@@ -12,9 +12,15 @@ typedef struct {
     tpi_pool *running;    /* borrowed; the pool whose task this thread is in */
     tpi_pool *fallback;   /* counted; the default pool as this thread last saw it */
     uint32_t fallback_generation;
+    int32_t (*interrupted)(void); /* NULL, or whether this thread's regions should end */
+    uint64_t asked;               /* tpi_ticks() when it was last called */
+    struct tpi_region *region;    /* borrowed; the innermost one this thread started */
 } tpi_thread_state;
 
 extern _Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initial-exec")));
+
+/* Ask `interrupted` if it is time to. */
+void tpi_poll_interrupt(void);
 
 /* The pool of a region started now: NULL inside a region, and where the thread is sequential. */
 tpi_pool *tpi_effective_pool(void);

@@ -7,6 +7,9 @@
 
 _Atomic uint32_t tpi_fork_generation;
 
+/* How long a caller that can be interrupted sleeps between two looks. */
+#define POLL_MILLISECONDS 50
+
 static int pauses_per_microsecond = 1;
 
 static void measure_pause(void) {
@@ -41,7 +44,12 @@ static uint32_t sleep_until_changed(_Atomic uint32_t *word, uint32_t seen) {
         uint32_t awake = seen;
         atomic_compare_exchange_strong_explicit(word, &awake, seen | TPI_ASLEEP,
                                                 memory_order_relaxed, memory_order_relaxed);
-        tpi_futex_wait(word, seen | TPI_ASLEEP);
+        if (tpi_thread.interrupted) {
+            tpi_futex_wait_for(word, seen | TPI_ASLEEP, POLL_MILLISECONDS);
+            tpi_poll_interrupt();
+        } else {
+            tpi_futex_wait(word, seen | TPI_ASLEEP);
+        }
     }
     return value;
 }
@@ -58,6 +66,7 @@ uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, tpi_patience patience,
         if (changed(word, seen, &value)) return value;
         if (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) != fork_generation)
             return seen;
+        tpi_poll_interrupt();
         sched_yield();
     } while (tpi_keep_yielding(patience.blocktime_us, &since));
     return sleep_until_changed(word, seen);
