@@ -145,12 +145,13 @@ class Primitive(ABC):
     def _packed(
         self, run: Callable[..., int], weights: np.ndarray, floats: int, layout: tuple[Any, ...]
     ) -> PackedWeights:
-        """Weights in a new buffer of `floats` elements, filled by `run(plan, scratch, w, out)`."""
+        """Weights in a new buffer, filled by `run(pool, plan, scratch, weights, buffer)`."""
         panels = aligned_floats(floats)
         if floats:
             pads = self._created.scratchpads
             scratch = pads.take()
-            check(run(self._created.plan, scratch, weights, panels))
+            pool = CALLER if self.bound == 0 else EFFECTIVE_POOL
+            check(run(pool, self._created.plan, scratch, weights, panels))
             pads.give(scratch)
         return PackedWeights(layout, panels)
 

@@ -21,7 +21,6 @@ from ..microkernels import emit
 from ..microkernels.memory import load_f32, load_i64, store_f32, store_i64
 from ..panels import balance, sweep_panels
 from ..words import (
-    EFFECTIVE_POOL,
     PANELS,
     PLAN,
     SCRATCH,
@@ -370,13 +369,13 @@ def _execute(pool, plan, scratch, verbose, tasks, src, weights, bias, dst):
     return code
 
 
-def _pack(plan, scratch, task, weights, panels):
-    """Pack all weights into `panels`, on the calling thread's pool. Returns a code."""
+def _pack(pool, plan, scratch, task, weights, panels):
+    """Pack all weights into `panels`. Returns a code."""
     context = begin(plan, scratch)
     _fill_weights(context, weights)
     store_i64(context + 8 * w.PACKED, panels.ctypes.data)
     units = word(context, w.GROUP_PANELS) * word(context, w.GROUPS)
-    return region(EFFECTIVE_POOL, min(word(context, w.TASKS), units), task, context)
+    return region(pool, min(word(context, w.TASKS), units), task, context)
 
 
 @cache
@@ -392,7 +391,7 @@ def execute(packed: bool) -> Any:
 @cache
 def pack() -> Any:
     """`_pack`, compiled."""
-    signature = types.int32(PLAN, SCRATCH, types.int64, input_array(4), PANELS)
+    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(4), PANELS)
     return fixed_kernel("convolution weight packing calls", _pack, signature)
 
 

@@ -158,7 +158,8 @@ class Conv2d(Primitive):
         weights = checked(weights, "weights", d.weights_shape)
         run, task = pack(), int(tasks()[1])
         return self._packed(
-            lambda plan, scratch, plain, panels: run(plan, scratch, task, plain, panels),
+            lambda pool, plan, scratch, plain, panels: run(
+                pool, plan, scratch, task, plain, panels),
             weights, packed_floats(d, isa.current()), weights_layout(d, isa.current()),
         )
 

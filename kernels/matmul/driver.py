@@ -19,7 +19,6 @@ from ..microkernels import emit
 from ..microkernels.memory import store_i64
 from ..panels import balance, sweep_panels
 from ..words import (
-    EFFECTIVE_POOL,
     PANELS,
     PLAN,
     SCRATCH,
@@ -213,13 +212,13 @@ def _execute(pool, plan, scratch, verbose, tasks, a, b, bias, out):
     return region(pool, word(context, w.TASKS), tasks[0], context)
 
 
-def _pack(plan, scratch, task, b, panels):
-    """Pack all of B into `panels`, on the calling thread's pool. Returns a code."""
+def _pack(pool, plan, scratch, task, b, panels):
+    """Pack all of B into `panels`. Returns a code."""
     context = begin(plan, scratch)
     _fill_b(context, b)
     store_i64(context + 8 * w.PACKED, panels.ctypes.data)
     units = word(context, w.PANELS) * word(context, w.B_MATRICES)
-    return region(EFFECTIVE_POOL, min(word(context, w.TASKS), units), task, context)
+    return region(pool, min(word(context, w.TASKS), units), task, context)
 
 
 @cache
@@ -235,7 +234,7 @@ def execute(a_dims: int, b_dims: int, out_dims: int) -> Any:
 @cache
 def pack(b_dims: int) -> Any:
     """`_pack` compiled for a B of so many dimensions."""
-    signature = types.int32(PLAN, SCRATCH, types.int64, input_array(b_dims), PANELS)
+    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(b_dims), PANELS)
     return fixed_kernel("matmul weight packing", _pack, signature)
 
 

@@ -146,7 +146,8 @@ class Matmul(Primitive):
         b = checked(b, "b", d.b_shape)
         run, task = pack(b.ndim), int(tasks()[1])
         return self._packed(
-            lambda plan, scratch, plain, panels: run(plan, scratch, task, plain, panels),
+            lambda pool, plan, scratch, plain, panels: run(
+                pool, plan, scratch, task, plain, panels),
             b, packed_floats(d, isa.current()), weights_layout(d, isa.current()),
         )
 

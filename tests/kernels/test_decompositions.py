@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import Conv2d, Matmul
-from threadpool_iface import Decomposition, OmpLikePool, PrimitiveAttr, balance211, threadpool
+from threadpool_iface import (
+    Decomposition,
+    OmpLikePool,
+    PrimitiveAttr,
+    Stream,
+    ThreadpoolIface,
+    balance211,
+    threadpool,
+)
 
 from .references import same_bits
 
@@ -62,6 +70,35 @@ def test_str_shows_grid_tiles_tasks_and_balance():
     text = str(Matmul((512, 512), (512, 512), attr=attr).decomposition)
     for part in ("4 tasks", "batch", "m ", "n ", "balance", "tile"):
         assert part in text
+
+
+class Recording(ThreadpoolIface):
+    def __init__(self):
+        self.regions = []
+
+    @property
+    def num_threads(self):
+        return 4
+
+    def parallel_for(self, n, fn):
+        self.regions.append(n)
+        for i in range(n):
+            fn(i, n)
+
+
+def test_bound_zero_never_reaches_a_pool_and_bound_one_does():
+    a = np.ones((40, 50), np.float32)
+    b = np.ones((50, 200), np.float32)
+    with Recording() as pool, threadpool(pool):
+        alone = Matmul((40, 50), (50, 200), attr=PrimitiveAttr(max_num_threads=0))
+        alone(a, alone.pack_weights(b))
+        alone(a, b, stream=Stream(pool))
+        assert pool.regions == []
+        one = Matmul((40, 50), (50, 200), attr=PrimitiveAttr(max_num_threads=1))
+        packed = one.pack_weights(b)
+        pool.regions.clear()
+        one(a, packed)
+        assert pool.regions == [1]
 
 
 def test_bound_zero_has_one_task():
