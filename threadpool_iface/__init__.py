@@ -1,5 +1,7 @@
 """Thread pools you choose, for native kernels called from Python."""
 
+import atexit
+
 from . import verbose
 from .active import (
     UNSET,
@@ -14,13 +16,23 @@ from .active import (
 )
 from .attr import PrimitiveAttr
 from .decomposition import Decomposition, balance211
-from .errors import OversubscriptionWarning, PoolClosedError, TaskError, ThreadpoolError
+from .errors import (
+    BrokenGangError,
+    OversubscriptionWarning,
+    PoolClosedError,
+    TaskError,
+    ThreadpoolError,
+    UnsupportedError,
+)
+from .gang import barrier
 from .iface import ASYNCHRONOUS, ThreadpoolIface
+from .latch import Latch, finish_all
 from .native import get_include, lib
 from .parallel import parallel, parallel_for, parallel_nd
 from .pools import EigenLikePool, ForeignPool, OmpLikePool, SequentialPool
 from .region import watch_interrupts
 from .shadowing import warn_if_kernels_is_not_ours
+from .stats import PoolStats
 from .stream import Stream
 from .topology import default_num_threads
 from .verbose import set_verbose
@@ -30,19 +42,24 @@ __version__ = "0.1.0"
 __all__ = [
     "ASYNCHRONOUS",
     "UNSET",
+    "BrokenGangError",
     "Decomposition",
     "EigenLikePool",
     "ForeignPool",
+    "Latch",
     "OmpLikePool",
     "OversubscriptionWarning",
     "PoolClosedError",
+    "PoolStats",
     "PrimitiveAttr",
     "SequentialPool",
     "Stream",
     "TaskError",
     "ThreadpoolError",
     "ThreadpoolIface",
+    "UnsupportedError",
     "balance211",
+    "barrier",
     "default_num_threads",
     "get_default_threadpool",
     "get_include",
@@ -52,6 +69,7 @@ __all__ = [
     "parallel",
     "parallel_for",
     "parallel_nd",
+    "refresh",
     "set_default_threadpool",
     "set_threadpool",
     "set_verbose",
@@ -59,7 +77,26 @@ __all__ = [
     "verbose",
 ]
 
+
+def refresh() -> int:
+    """Read the affinity mask and the CPU quota again, and return the machine's default size.
+
+    For a process whose limits have changed: pools made from now on have the new size by default.
+    Those that exist keep theirs.
+    """
+    size = default_num_threads()
+    lib.tpi_set_machine_threads(size)
+    return size
+
+
+def _at_exit() -> None:
+    finish_all()
+    # Daemon threads may be inside regions that never end, because their tasks need an interpreter.
+    lib.tpi_abandon_threads()
+
+
+atexit.register(_at_exit)
 watch_interrupts()
-lib.tpi_set_machine_threads(default_num_threads())
+refresh()
 default_from_environment()
 warn_if_kernels_is_not_ours()

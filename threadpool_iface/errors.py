@@ -35,6 +35,14 @@ class TaskError(ThreadpoolError):
         return TaskError, (self.code,)
 
 
+class UnsupportedError(ThreadpoolError, NotImplementedError):
+    """This pool cannot do what was asked of it; nothing was started."""
+
+
+class BrokenGangError(ThreadpoolError, threading.BrokenBarrierError):
+    """A task waited at a barrier that another task of its gang can no longer come to."""
+
+
 class OversubscriptionWarning(UserWarning):
     """A pool was asked for more threads than this process may use at once."""
 
@@ -87,5 +95,19 @@ def _raise(code: int, pool: str) -> NoReturn:
         raise ThreadpoolError(
             "this process was forked inside a parallel region: the region's other tasks exist in "
             "the parent only"
+        )
+    if code == lib.TPI_E_UNSUPPORTED:
+        raise UnsupportedError(
+            f"{pool} cannot promise that so many tasks run at the same time; OmpLikePool and "
+            "EigenLikePool can"
+        )
+    if code == lib.TPI_E_BROKEN:
+        raise BrokenGangError(
+            "a task of the gang failed, or ended without coming to the barrier that others wait at"
+        )
+    if code == lib.TPI_E_NOT_AFTER_FORK:
+        raise ThreadpoolError(
+            f"{pool} cannot be used in this process: its OpenMP runtime was used before the fork "
+            "and does not survive one; use OmpLikePool, or start processes by spawn"
         )
     raise ValueError(f"the C core refused an argument (code {code})")

@@ -15,6 +15,7 @@ from .arguments import MAX_THREADS, checked_int
 from .errors import PoolClosedError, ThreadpoolError, check, keep_pending
 from .native import ffi, lib
 from .region import MAX_TASKS, run_region
+from .stats import PoolStats, read_stats
 
 #: A flag of `get_flags()`: `parallel_for` may return before its tasks have ended.
 ASYNCHRONOUS: int = lib.TPI_ASYNCHRONOUS
@@ -94,6 +95,59 @@ class ThreadpoolIface(ABC):
     def wait(self) -> None:  # noqa: B027 - a synchronous pool has nothing to wait for
         """Until every region this thread started has ended. Nothing to do unless asynchronous."""
 
+    def run_together(self, n: int, task: Any, *args: Any) -> None:
+        """`task(ithr, n, *args)` for every ithr in `range(n)`, all at the same time: a gang.
+
+        Each task has a thread of its own, the caller's among them, so tasks may wait for each
+        other; `barrier()` is for that. It waits while other regions or another gang hold the
+        threads. Every task starts, whatever becomes of the others; a failure breaks the barrier
+        and arrives here once all of them have ended.
+
+        Parameters
+        ----------
+        n : int
+            Tasks, at most `num_threads`; 0 means `num_threads`.
+        task : callable or native task
+            As in `parallel`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            `n` is not an integer in 0..num_threads; `task` cannot be called.
+        UnsupportedError
+            The pool cannot promise it: pools written in Python, for n > 1.
+        RuntimeError
+            Called inside a region.
+        BrokenGangError
+            A task ended while others waited at the barrier.
+        """
+        n = checked_int(n, "n", 0, self.num_threads)
+        self._require_open()
+        pool = self._native
+        run_region(lambda native, ctx: lib.tpi_pool_run_together(pool, n, native, ctx), task, args,
+                   lambda: self)
+
+    def park(self) -> None:
+        """Let idle workers sleep now, rather than when their blocktime is over.
+
+        For a while in which the CPUs are somebody else's; the next region wakes them. A pool that
+        does not know how, does nothing.
+        """
+        lib.tpi_pool_park(self._native)
+
+    def stats(self) -> PoolStats:
+        """What the pool has done since it was made."""
+        return read_stats(self._native)
+
+    def capsule(self) -> Any:
+        """The pool for another extension module: a PyCapsule named "threadpool_iface.tpi_pool".
+
+        It holds one reference of the `tpi_pool *` inside, and keeps it as long as it lives.
+        """
+        from .capsules import capsule_of
+
+        return capsule_of(self._native)
+
     def close(self) -> None:
         """Refuse new regions and wait for running ones. Idempotent.
 
@@ -162,11 +216,20 @@ class ThreadpoolIface(ABC):
 
     def __repr__(self) -> str:
         try:
-            state = "closed, " if self.closed else ""
             size = self.num_threads
-            return f"<{type(self).__name__}: {state}{size} thread{'s' * (size != 1)}>"
+            about = [f"{size} thread{'s' * (size != 1)}", *self._policy(), self._state()]
+            return f"<{type(self).__name__}: {', '.join(about)}>"
         except Exception:  # a half-made subclass must still be printable in a traceback
             return f"<{type(self).__name__}: not initialised>"
+
+    def _policy(self) -> list[str]:
+        """How it works, for the repr."""
+        return []
+
+    def _state(self) -> str:
+        if self.closed:
+            return "closed"
+        return "in use" if lib.tpi_pool_in_use(self._native) else "idle"
 
 
 def _as_region(implementation: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import check, keep_pending, take_pending
 from .native import ffi, lib
@@ -22,7 +22,7 @@ Submit = Callable[[Any, Any], int]
 MAX_TASKS = 2**31 - 1
 
 
-class _PythonTask:
+class PythonTask:
     """What the C callback is handed: a callable, its arguments, and the failures so far."""
 
     __slots__ = ("args", "call", "failures")
@@ -31,7 +31,7 @@ class _PythonTask:
         self.call, self.args = call, args
         self.failures: list[tuple[BaseException, int, int]] = []
 
-    def raise_first(self) -> None:
+    def raise_first(self) -> NoReturn:
         error, ithr, nthr = self.failures[0]
         error.add_note(f"raised in task {ithr} of {nthr} of a parallel region")
         try:
@@ -49,7 +49,7 @@ def _outside_any_task(kind: Any, error: BaseException, traceback: Any) -> None:
 
 @ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_outside_any_task)  # type: ignore[untyped-decorator]
 def tpi_python_task(ctx: Any, ithr: int, nthr: int) -> int:
-    task: _PythonTask = ffi.from_handle(ctx)
+    task: PythonTask = ffi.from_handle(ctx)
     try:
         task.call(ithr, nthr, *task.args)
     except BaseException as error:  # KeyboardInterrupt and SystemExit travel to the caller too
@@ -85,21 +85,40 @@ def run_region(
 
     `pool` gives the pool that an error message names; asked only after a failure.
     """
-    native = native_task(task)
-    if native is not None:
-        if args:
-            raise TypeError("a native task takes no args; give it a context of its own")
-        if code := submit(native, ffi.NULL):
-            check(code, pool())
-        return
-    if not callable(task):
-        raise TypeError(f"task must be a callable or a native task, not {task!r}")
-    python = _PythonTask(task, args)
-    handle = ffi.new_handle(python)
-    if code := submit(lib.tpi_python_task, handle):
-        kept = take_pending()
-        if python.failures and (kept is None or isinstance(kept, Exception)):
-            python.raise_first()  # a pool that failed as well failed later
+    prepared = Prepared(task, args)
+    if code := submit(prepared.native, prepared.ctx):
+        prepared.raise_for(code, pool)
+
+
+class Prepared:
+    """A task in the form the C core takes, with what has to live as long as the region.
+
+    Raises
+    ------
+    TypeError
+        `task` cannot be called, or is native and was given args.
+    """
+
+    __slots__ = ("_python", "ctx", "native")
+
+    def __init__(self, task: Any, args: tuple[Any, ...]) -> None:
+        self.native = native_task(task)
+        if self.native is not None:
+            if args:
+                raise TypeError("a native task takes no args; give it a context of its own")
+            self._python, self.ctx = None, ffi.NULL
+            return
+        if not callable(task):
+            raise TypeError(f"task must be a callable or a native task, not {task!r}")
+        self._python = PythonTask(task, args)
+        self.native, self.ctx = lib.tpi_python_task, ffi.new_handle(self._python)
+
+    def raise_for(self, code: int, pool: Callable[[], object]) -> None:
+        """Raise what a region that ended with `code` failed of."""
+        kept = take_pending() if self._python else None
+        if self._python and self._python.failures:
+            if kept is None or isinstance(kept, Exception):
+                self._python.raise_first()  # a pool that failed as well failed later
         if kept is not None:
             raise kept
         check(code, pool())

@@ -16,7 +16,7 @@
 
 #include "pools.h"
 
-enum { CALLERS = 4, POOLS = 6, MOST = 40 };
+enum { CALLERS = 4, POOLS = 7, MOST = 40 };
 
 static tpi_pool *shared[POOLS];
 static uint32_t seed = 1;
@@ -102,12 +102,14 @@ static void *caller(void *arg) {
 }
 
 static tpi_pool *new_pool(int kind) {
+    tpi_pool_options o = {.num_threads = 3, .blocktime_us = 100};
     switch (kind % POOLS) {
-        case 0: return tpi_fork_join_new(3, 100, 0, NULL, 0);
-        case 1: return tpi_fork_join_new(7, 0, 1, NULL, 0);
-        case 2: return tpi_work_stealing_new(3, 100, NULL, 0);
-        case 3: return tpi_work_stealing_new(6, 0, NULL, 0);
-        case 4: return tpi_fork_join_new(6, 100, 0, NULL, 0); /* more threads than the machine */
+        case 0: return tpi_fork_join_new(&o, 0);
+        case 1: o.num_threads = 7, o.blocktime_us = 0; return tpi_fork_join_new(&o, 1);
+        case 2: return tpi_work_stealing_new(&o, 0);
+        case 3: o.num_threads = 6, o.blocktime_us = 0; return tpi_work_stealing_new(&o, 0);
+        case 4: o.num_threads = 6, o.metered = 1; return tpi_fork_join_new(&o, 0);
+        case 5: o.num_threads = 4, o.metered = 1; return tpi_work_stealing_new(&o, 1);
         default: return tpi_sequential_new();
     }
 }

@@ -70,8 +70,13 @@ typedef tpi_pool *(*maker)(const tpi_pool_ops *, void *);
 
 static tpi_pool *make(maker new_pool, int32_t size, tpi_pool_ops *ops,
                       int32_t (*loop)(void *, int32_t, tpi_task, void *)) {
-    *ops = (tpi_pool_ops){TPI_ABI_VERSION, sizeof *ops, num_threads, in_parallel, loop,
-                          flags,           nothing,     close_pool,  destroy};
+    *ops = (tpi_pool_ops){
+        .abi_version = TPI_ABI_VERSION,
+        .struct_size = ops->struct_size ? ops->struct_size : sizeof *ops, .num_threads = num_threads,
+        .in_parallel = in_parallel, .parallel_for = loop, .flags = flags, .wait = nothing,
+        .close = close_pool, .destroy = destroy,
+        .run_together = loop, /* a thread for each task: they do run together */
+    };
     pool *self = malloc(sizeof *self);
     *self = (pool){size, 0};
     atomic_fetch_add(&alive, 1);
@@ -86,6 +91,13 @@ tpi_pool *foreign_pool_new(maker new_pool, int32_t size) {
 tpi_pool *skipping_pool_new(maker new_pool, int32_t size) {
     static tpi_pool_ops ops;
     return make(new_pool, size, &ops, skip_all);
+}
+
+/* Built with a header whose table ended before `run_together`. */
+tpi_pool *older_pool_new(maker new_pool, int32_t size) {
+    static tpi_pool_ops ops;
+    ops.struct_size = TPI_POOL_OPS_LEAST;
+    return make(new_pool, size, &ops, parallel_for);
 }
 
 tpi_pool *future_pool_new(maker new_pool, int32_t size) {

@@ -51,7 +51,7 @@ def test_keeps_the_contract(library):
 def test_size_is_the_pools_own(library):
     with ForeignPool(new(library, 5)) as pool, threadpool(pool):
         assert pool.num_threads == get_max_threads() == 5
-        assert repr(pool) == "<ForeignPool: 5 threads>"
+        assert repr(pool) == "<ForeignPool: 5 threads, idle>"
 
 
 def test_dropping_it_closes_and_destroys_it(library):

@@ -257,8 +257,14 @@ def test_importing_is_light():
     assert done.stdout == "[] 1\n", done.stderr
 
 
-def test_repr_says_kind_size_and_state():
+def test_repr_says_kind_size_policy_and_state():
+    seen = []
     pool = OmpLikePool(1)
-    assert repr(pool) == "<OmpLikePool: 1 thread>"
+    assert repr(pool) == "<OmpLikePool: 1 thread, static, blocktime 2000 us, idle>"
+    pool.parallel_for(1, lambda i, n: seen.append(repr(pool)))
+    assert seen == ["<OmpLikePool: 1 thread, static, blocktime 2000 us, in use>"]
     pool.close()
-    assert repr(pool) == "<OmpLikePool: closed, 1 thread>"
+    assert repr(pool) == "<OmpLikePool: 1 thread, static, blocktime 2000 us, closed>"
+    with EigenLikePool(2, blocktime=math.inf, asynchronous=True) as stealing:
+        assert repr(stealing) == (
+            "<EigenLikePool: 2 threads, work-stealing, blocktime for ever, asynchronous, idle>")

@@ -21,6 +21,8 @@ ROOT = HERE.parent.parent
 GLUE = """
 tpi_pool *tpi_python_pool_new(int64_t key, int32_t num_threads, uint64_t flags);
 const char *tpi_sources_digest(void);
+const char *tpi_capsule_name(void);
+uintptr_t tpi_capsule_destructor(void);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
 extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
 extern "Python" void tpi_python_wait(int64_t);
@@ -47,7 +49,7 @@ ffi.cdef(declarations(HERE / "src" / "pools.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "capsule.h"\n#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],

@@ -14,6 +14,8 @@ from .native import (
     checked_num_threads,
     native_affinity,
     native_blocktime,
+    native_handle,
+    shown_blocktime,
 )
 
 _SCHEDULES = ("static", "dynamic")
@@ -37,6 +39,8 @@ class OmpLikePool(NativePool):
     affinity : sequence of int, optional
         CPUs to bind the workers to, in turn, the calling thread's first. CPUs that this process may
         not use are left out with a warning.
+    stats : bool
+        Count more in `stats()` than regions and tasks.
 
     Workers start at the first region. Several threads may run regions at once: one gets the team,
     the others run their own tasks and take the team over when it gets free.
@@ -49,7 +53,7 @@ class OmpLikePool(NativePool):
 
     def __init__(
         self, num_threads: int | None = None, *, blocktime: float | None = None,
-        schedule: str = "static", affinity: Sequence[int] | None = None,
+        schedule: str = "static", affinity: Sequence[int] | None = None, stats: bool = False,
     ) -> None:
         if schedule not in _SCHEDULES:
             raise ValueError(f'schedule must be "static" or "dynamic", not {schedule!r}')
@@ -57,13 +61,19 @@ class OmpLikePool(NativePool):
             num_threads = _omp_num_threads()
         if blocktime is None:
             blocktime = _kmp_blocktime()
-        microseconds, cpus = native_blocktime(blocktime), native_affinity(affinity)
+        cpus = native_affinity(affinity)
+        native_blocktime(blocktime)
         size = checked_num_threads(num_threads)
         super().__init__(
-            lib.tpi_fork_join_new(size, microseconds, schedule == "dynamic", cpus, len(cpus)), size
+            native_handle(lambda options: lib.tpi_fork_join_new(options, schedule == "dynamic"),
+                          size, blocktime, cpus, stats),
+            size,
         )
         self.schedule = schedule
         self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
+
+    def _policy(self) -> list[str]:
+        return [self.schedule, f"blocktime {shown_blocktime(self.blocktime)}"]
 
 
 def _omp_num_threads() -> int | None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 from ..arguments import MAX_THREADS, checked_int
 from ..errors import OversubscriptionWarning
 from ..iface import ThreadpoolIface
+from ..native import ffi
 from ..topology import allowed_cpus, default_num_threads, existing_cpus
 
 #: Microseconds that an idle thread keeps looking for work. With 2 ms, regions that come 1 ms apart
@@ -46,6 +47,26 @@ class NativePool(ThreadpoolIface):
         `fn` may be anything that `parallel` takes, and fails as it does there. n = 0 calls nothing.
         """
         self._run_region(n, fn)
+
+
+def native_handle(
+    make: Callable[[Any], Any], num_threads: int, blocktime: float | None, cpus: Sequence[int],
+    stats: bool,
+) -> Any:
+    """What `make(tpi_pool_options *)` returns."""
+    if not isinstance(stats, bool):
+        raise TypeError(f"stats must be a bool, not {stats!r}")
+    numbers = ffi.new("int32_t[]", list(cpus))
+    options = ffi.new("tpi_pool_options *")
+    options.num_threads, options.blocktime_us = num_threads, native_blocktime(blocktime)
+    options.cpus, options.ncpus = numbers if cpus else ffi.NULL, len(cpus)
+    options.metered = stats
+    return make(options)
+
+
+def shown_blocktime(blocktime: float) -> str:
+    """For a repr."""
+    return "for ever" if math.isinf(blocktime) else f"{blocktime:g} us"
 
 
 def checked_num_threads(num_threads: int | None) -> int:

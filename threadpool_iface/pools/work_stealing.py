@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from ..arguments import checked_int
+from ..iface import ASYNCHRONOUS
+from ..latch import Latch
 from ..native import lib
+from ..region import MAX_TASKS, native_task
 from .native import (
     DEFAULT_BLOCKTIME,
     NativePool,
     checked_num_threads,
     native_affinity,
     native_blocktime,
+    native_handle,
+    shown_blocktime,
 )
 
 
 class EigenLikePool(NativePool):
-    """A native work-stealing pool: uneven tasks, and many callers at once.
+    """A native work-stealing pool: uneven tasks, many callers at once, single tasks.
 
     Parameters
     ----------
@@ -27,6 +35,11 @@ class EigenLikePool(NativePool):
     affinity : sequence of int, optional
         CPUs to bind the workers to, in turn, the calling thread's first. CPUs that this process may
         not use are left out with a warning.
+    asynchronous : bool
+        The method `parallel_for` returns at once, and `wait()` waits. Everything that runs on the
+        active pool (`parallel`, primitives) waits all the same.
+    stats : bool
+        Count more in `stats()` than regions and tasks.
 
     Workers start at the first region. The tasks of a region are claimed one by one by the caller
     and by every worker that has nothing better to do, so a caller never waits for a busy worker.
@@ -39,9 +52,103 @@ class EigenLikePool(NativePool):
 
     def __init__(
         self, num_threads: int | None = None, *, blocktime: float | None = None,
-        affinity: Sequence[int] | None = None,
+        affinity: Sequence[int] | None = None, asynchronous: bool = False, stats: bool = False,
     ) -> None:
-        microseconds, cpus = native_blocktime(blocktime), native_affinity(affinity)
+        if not isinstance(asynchronous, bool):
+            raise TypeError(f"asynchronous must be a bool, not {asynchronous!r}")
+        cpus = native_affinity(affinity)
+        native_blocktime(blocktime)
         size = checked_num_threads(num_threads)
-        super().__init__(lib.tpi_work_stealing_new(size, microseconds, cpus, len(cpus)), size)
+        super().__init__(
+            native_handle(lambda options: lib.tpi_work_stealing_new(options, asynchronous),
+                          size, blocktime, cpus, stats),
+            size,
+        )
         self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
+        self._asynchronous = asynchronous
+        self._started = _Started()
+
+    def get_flags(self) -> int:
+        """ASYNCHRONOUS if the pool was made so, else 0."""
+        return ASYNCHRONOUS if self._asynchronous else 0
+
+    def schedule(self, task: Callable[..., Any], *args: Any) -> Latch:
+        """Have a worker call `task(*args)` soon, and return at once.
+
+        May be called from inside a task too: a worker takes up what it scheduled itself last in,
+        first out. A pool of one thread has no worker and calls it here and now. When the
+        interpreter ends, it waits for tasks that are still to run.
+
+        Parameters
+        ----------
+        task : callable or native task
+            A native task is called with a null context, ithr 0 and nthr 1.
+
+        Returns
+        -------
+        Latch
+            To wait for this task; `wait()` waits for all that this thread has started.
+
+        Raises
+        ------
+        TypeError
+            `task` cannot be called.
+        PoolClosedError, OSError
+            The pool is closed, or the system refused to start its workers.
+        """
+        if native_task(task) is None and callable(task):
+            return self._start(1, lambda ithr, nthr, *rest: task(*rest), args)
+        return self._start(1, task, args)
+
+    def parallel_for(self, n: int, fn: Callable[[int, int], Any]) -> None:
+        """`for i in range(n): fn(i, n)` on this pool, whichever is active.
+
+        `fn` may be anything that `parallel` takes, and fails as it does there; on an asynchronous
+        pool in `wait()`. n = 0 calls nothing.
+        """
+        if not self._asynchronous:
+            self._run_region(n, fn)
+        elif n := checked_int(n, "n", 0, MAX_TASKS):
+            self._start(n, fn, ())
+
+    def wait(self) -> None:
+        """Until everything that this thread started on the pool without waiting has ended.
+
+        Raises
+        ------
+        BaseException
+            The first failure among them, in the order they were started, with a note for each of
+            the others.
+        """
+        first: BaseException | None = None
+        for latch in self._started.take():
+            try:
+                latch.wait()
+            except BaseException as error:
+                if first is None:
+                    first = error
+                else:
+                    first.add_note(f"something else that was started failed too: {error!r}")
+        if first is not None:
+            raise first
+
+    def _start(self, n: int, task: Any, args: tuple[Any, ...]) -> Latch:
+        self._require_open()
+        latch = Latch(self, n, task, args)
+        self._started.latches.append(latch)
+        return latch
+
+    def _policy(self) -> list[str]:
+        policy = ["work-stealing", f"blocktime {shown_blocktime(self.blocktime)}"]
+        return [*policy, "asynchronous"] if self._asynchronous else policy
+
+
+class _Started(threading.local):
+    """What each thread has started and not yet waited for."""
+
+    def __init__(self) -> None:
+        self.latches: list[Latch] = []
+
+    def take(self) -> list[Latch]:
+        latches, self.latches = self.latches, []
+        return latches

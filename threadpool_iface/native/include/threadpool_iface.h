@@ -12,6 +12,7 @@
 #ifndef THREADPOOL_IFACE_H
 #define THREADPOOL_IFACE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -20,6 +21,9 @@ extern "C" {
 
 #define TPI_ABI_VERSION 1
 #define TPI_MAX_THREADS 4096
+
+/* Name of the PyCapsule in which one extension module hands a `tpi_pool *` to another. */
+#define TPI_CAPSULE_NAME "threadpool_iface.tpi_pool"
 
 /* Flags of a pool. */
 #define TPI_ASYNCHRONOUS UINT64_C(1) /* parallel_for may return before its tasks have ended */
@@ -34,11 +38,16 @@ enum {
     TPI_E_IN_REGION = -5,  /* not allowed inside a region */
     TPI_E_INCOMPLETE = -6, /* a foreign pool returned without running every task exactly once */
     TPI_E_PYTHON = -7,     /* a Python exception is pending in the calling thread's slot */
-    TPI_E_FORKED = -8      /* this process was forked inside the region: its other tasks are gone */
+    TPI_E_FORKED = -8,     /* this process was forked inside the region: its other tasks are gone */
+    TPI_E_UNSUPPORTED = -9,   /* this pool cannot do that */
+    TPI_E_BROKEN = -10,       /* a task of the gang failed, or ended without coming to the barrier */
+    TPI_E_NOT_AFTER_FORK = -11 /* the runtime under this pool does not survive a fork */
 };
 
 /* One piece of a region. Returns 0, or a code that ends the region. */
 typedef int32_t (*tpi_task)(void *ctx, int32_t ithr, int32_t nthr);
+
+struct tpi_stats;
 
 /* What a pool must provide. `struct_size` is sizeof(tpi_pool_ops) of the header the pool was built
  * with, so that later versions can grow the table. `self` is the pool's own data.
@@ -56,7 +65,33 @@ typedef struct tpi_pool_ops {
     void (*wait)(void *self); /* until every region started by this caller has ended */
     void (*close)(void *self);   /* stop the workers; running regions end first; idempotent */
     void (*destroy)(void *self); /* free self; called once, after close, with no user left */
+
+    /* Optional from here on: NULL, or beyond `struct_size`. */
+
+    /* The same as parallel_for for n <= num_threads, with all n tasks running at the same time, each
+     * on a thread of its own; waits for its threads. TPI_E_UNSUPPORTED, having started none, if
+     * it cannot. */
+    int32_t (*run_together)(void *self, int32_t n, tpi_task task, void *ctx);
+    /* Have the pool's workers call run(arg) `count` times, soon, and return at once. The answer is
+     * how many calls were accepted; the library makes up for the others. */
+    int32_t (*schedule)(void *self, int32_t count, void (*run)(void *arg), void *arg);
+    void (*park)(void *self); /* idle workers sleep at once */
+    void (*meters)(void *self, struct tpi_stats *stats); /* fill in what this pool counts itself */
 } tpi_pool_ops;
+
+/* Tables of this size and more are accepted. */
+#define TPI_POOL_OPS_LEAST offsetof(tpi_pool_ops, run_together)
+
+/* Since the pool was made. The first two are always counted, the others if `detailed` is set. */
+typedef struct tpi_stats {
+    uint64_t regions; /* submitted to the pool; nested ones run inline and are not */
+    uint64_t tasks;   /* of those regions, skipped ones included */
+    uint64_t steals;  /* items taken from another worker's queue */
+    uint64_t parks;   /* times a thread went to sleep */
+    uint64_t wakes;   /* times a thread was woken */
+    uint64_t idle_ns; /* time all threads together waited for longer than about a microsecond */
+    int32_t detailed;
+} tpi_stats;
 
 /* A counted handle of a pool. Closing ends its threads; the handle lives until the last release. */
 typedef struct tpi_pool tpi_pool;
@@ -67,6 +102,7 @@ void tpi_pool_release(tpi_pool *pool);
 /* 0, or TPI_E_IN_REGION when called from one of the pool's own tasks: nothing is closed then. */
 int32_t tpi_pool_close(tpi_pool *pool);
 int32_t tpi_pool_is_closed(tpi_pool *pool);
+int32_t tpi_pool_in_use(tpi_pool *pool); /* whether a region is running on it */
 int32_t tpi_pool_num_threads(tpi_pool *pool);
 int32_t tpi_pool_in_parallel(tpi_pool *pool);
 uint64_t tpi_pool_flags(tpi_pool *pool);
@@ -77,6 +113,34 @@ int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx
 
 /* Run a region on the calling thread's effective pool; nthr = 0 means tpi_max_threads(). */
 int32_t tpi_parallel(int32_t nthr, tpi_task task, void *ctx);
+
+/* Run a gang: a region whose n tasks (at most num_threads; 0 means that many) run at the same time,
+ * so that they may wait for each other. Waits for threads that other regions hold. Every task
+ * starts, whatever becomes of the others. TPI_E_IN_REGION inside a region, TPI_E_UNSUPPORTED on a
+ * pool that cannot promise it. */
+int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx);
+
+/* Called by every task of the innermost gang: returns when all of them have. TPI_E_BROKEN, now and
+ * from then on, once one of them has failed or has ended while others wait here; TPI_E_INVALID
+ * outside a gang. */
+int32_t tpi_barrier(void);
+
+/* An asynchronous region: it runs while its caller goes on. */
+typedef struct tpi_latch tpi_latch;
+
+/* Start a region of n >= 1 tasks and return; also from inside a task. On a pool without `schedule`
+ * or without workers the region has ended by then. On success *latch is the caller's reference. ctx
+ * must live until the region has ended, the pool until every latch has; closing it waits. */
+int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi_latch **latch);
+int32_t tpi_latch_wait(tpi_latch *latch); /* runs its tasks that have not started; the region's code */
+int32_t tpi_latch_ended(tpi_latch *latch);
+void tpi_latch_release(tpi_latch *latch); /* does not wait */
+
+/* Items of a block worth scheduling, for a loop of n whose items take `cycles` each. */
+int64_t tpi_block_size(int64_t n, double cycles, int32_t num_threads);
+
+void tpi_pool_park(tpi_pool *pool); /* idle workers sleep now rather than after the blocktime */
+void tpi_pool_stats(tpi_pool *pool, tpi_stats *stats);
 
 /* The calling thread's pool state: unset (the default pool, if any), sequential, or a pool. */
 enum { TPI_UNSET = 0, TPI_SEQUENTIAL = 1, TPI_POOL = 2 };
@@ -92,6 +156,10 @@ int32_t tpi_in_parallel(void);
 void tpi_set_interrupt_check(int32_t (*interrupted)(void));
 int32_t tpi_max_threads(void);    /* size of the effective pool, else the machine's */
 void tpi_set_machine_threads(int32_t n);
+
+/* The process is about to end: from now on closing neither waits for regions nor joins threads, whose
+ * tasks may never end because they need an interpreter that is gone. */
+void tpi_abandon_threads(void);
 
 #ifdef __cplusplus
 }

@@ -7,12 +7,15 @@
  * min(n, size) - 1 workers.
  *
  * The team serves one region at a time. A caller that finds it busy does not wait: it runs its own
- * tasks one by one and, after each, tries again to get the team for those that are left. */
+ * tasks one by one and, after each, tries again to get the team for those that are left. A gang needs
+ * the team and waits for it. */
 #define _GNU_SOURCE
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "handle.h"
+#include "lock.h"
 #include "pools.h"
 #include "thread_state.h"
 #include "waiting.h"
@@ -28,6 +31,7 @@ typedef struct {
     int32_t begin, end; /* tasks of the region that the team runs */
     int32_t nthr;       /* what tasks are told */
     int32_t members;    /* threads that take part, the caller included */
+    bool together;      /* a gang: one task for each member */
 } work;
 
 struct fork_join;
@@ -47,11 +51,12 @@ typedef struct fork_join {
     tpi_patience patience;
     int32_t *cpus;
     int32_t ncpus;
-    int32_t started;            /* guarded by `busy` */
+    int32_t started;            /* guarded by `team` */
     uint32_t fork_generation;   /* of the process that started the workers */
     member *members;            /* size entries; entry 0, the caller, is never signalled */
-    alignas(64) _Atomic uint32_t busy; /* 1 while a caller owns the team */
+    alignas(64) tpi_lock team;
     alignas(64) _Atomic int64_t next;  /* first block, or task, that nobody has claimed */
+    alignas(64) tpi_meter meter;
 } fork_join;
 
 /* -- a member's share ---------------------------------------------------------------------- */
@@ -77,7 +82,7 @@ static int64_t claim(fork_join *pool) {
 
 static void run_share(fork_join *pool, const work *w, int32_t index) {
     int64_t i;
-    switch (pool->schedule) {
+    switch (w->together ? BLOCKS : pool->schedule) {
         case BLOCKS:
             run_block(w, index);
             return;
@@ -95,7 +100,7 @@ static void signal_children(fork_join *pool, const work *w, int32_t parent) {
         member *child = &pool->members[c];
         child->work = *w;
         uint32_t last = atomic_load_explicit(&child->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
-        tpi_signal(&child->ticket, last + 2);
+        tpi_signal(&child->ticket, last + 2, pool->patience.meter);
     }
 }
 
@@ -104,7 +109,7 @@ static void await_children(fork_join *pool, const work *w, int32_t parent) {
         member *child = &pool->members[c];
         /* relaxed: only this thread and, before the last join, its predecessor wrote it. */
         uint32_t ticket = atomic_load_explicit(&child->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
-        tpi_await(&child->done, ticket - 2, pool->patience, pool->fork_generation);
+        tpi_await(&child->done, ticket - 2, &pool->patience, pool->fork_generation);
     }
 }
 
@@ -122,11 +127,11 @@ static void *worker_body(void *arg) {
     uint32_t generation = pool->fork_generation, ticket = 0;
     for (;;) {
         uint32_t seen = ticket;
-        ticket = tpi_await(&me->ticket, seen, pool->patience, generation);
+        ticket = tpi_await(&me->ticket, seen, &pool->patience, generation);
         if (ticket == seen || !me->work.task) return NULL; /* forked away, or told to end */
         work w = me->work;
         take_part(pool, &w, me->index);
-        tpi_signal(&me->done, ticket);
+        tpi_signal(&me->done, ticket, pool->patience.meter);
     }
 }
 
@@ -135,7 +140,7 @@ static void stop_workers(fork_join *pool, int32_t count) {
         member *m = &pool->members[i];
         m->work.task = NULL;
         uint32_t last = atomic_load_explicit(&m->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
-        tpi_signal(&m->ticket, last + 2);
+        tpi_signal(&m->ticket, last + 2, NULL);
     }
     for (int32_t i = 1; i <= count; ++i) pthread_join(pool->members[i].thread, NULL);
 }
@@ -167,13 +172,7 @@ static int32_t start_workers(fork_join *pool) {
 
 /* -- regions ------------------------------------------------------------------------------- */
 
-static bool take_team(fork_join *pool) {
-    uint32_t idle = 0;
-    return atomic_load_explicit(&pool->busy, memory_order_relaxed) == 0 &&
-           atomic_compare_exchange_strong_explicit(&pool->busy, &idle, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
+/* Run the region on the team, which the caller owns, and give the team back. */
 static int32_t run_on_team(fork_join *pool, work *w) {
     int32_t code = pool->started ? TPI_OK : start_workers(pool);
     if (!code) {
@@ -182,19 +181,25 @@ static int32_t run_on_team(fork_join *pool, work *w) {
         atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
         take_part(pool, w, 0);
     }
-    /* release: the next owner sees tickets and counters as this one left them. */
-    atomic_store_explicit(&pool->busy, 0, memory_order_release);
+    tpi_unlock(&pool->team);
     return code;
 }
 
 static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
     fork_join *pool = self;
-    work w = {task, ctx, 0, n, n, 1};
+    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n};
     while (w.begin < n) {
-        if (pool->size > 1 && n - w.begin > 1 && take_team(pool)) return run_on_team(pool, &w);
+        if (pool->size > 1 && n - w.begin > 1 && tpi_lock_try(&pool->team))
+            return run_on_team(pool, &w);
         task(ctx, w.begin++, n);
     }
     return TPI_OK;
+}
+
+static int32_t run_together(void *self, int32_t n, tpi_task task, void *ctx) {
+    fork_join *pool = self;
+    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n, .together = true};
+    return tpi_lock_wait(&pool->team) ? run_on_team(pool, &w) : TPI_OK;
 }
 
 /* -- the table ----------------------------------------------------------------------------- */
@@ -210,7 +215,13 @@ static void close_pool(void *self) {
 static void after_fork(void *self) {
     fork_join *pool = self;
     pool->started = 0;
-    atomic_store_explicit(&pool->busy, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->team, 0, memory_order_relaxed);
+}
+
+static void park(void *self) { tpi_park_now(&((fork_join *)self)->patience); }
+
+static void meters(void *self, tpi_stats *stats) {
+    tpi_meter_read(((fork_join *)self)->patience.meter, stats);
 }
 
 static void destroy(void *self) {
@@ -220,31 +231,36 @@ static void destroy(void *self) {
     free(pool);
 }
 
-static fork_join *allocate(int32_t size, const int32_t *cpus, int32_t ncpus) {
+static fork_join *allocate(const tpi_pool_options *options) {
     fork_join *pool = aligned_alloc(alignof(fork_join), sizeof *pool);
     if (!pool) return NULL;
-    *pool = (fork_join){.size = size, .ncpus = cpus ? ncpus : 0};
+    memset(pool, 0, sizeof *pool);
+    int32_t size = pool->size = options->num_threads;
+    pool->ncpus = options->cpus ? options->ncpus : 0;
     int failed = 0;
-    pool->cpus = tpi_copy_cpus(cpus, ncpus, &failed);
+    pool->cpus = tpi_copy_cpus(options->cpus, options->ncpus, &failed);
     pool->members = aligned_alloc(alignof(member), (size_t)size * sizeof *pool->members);
     if (failed || !pool->members) {
         destroy(pool);
         return NULL;
     }
     reset_members(pool);
+    tpi_patience_init(&pool->patience, size, options->blocktime_us,
+                      options->metered ? &pool->meter : NULL);
     return pool;
 }
 
-tpi_pool *tpi_fork_join_new(int32_t size, int64_t blocktime_us, int32_t dynamic,
-                            const int32_t *cpus, int32_t ncpus) {
+tpi_pool *tpi_fork_join_new(const tpi_pool_options *options, int32_t dynamic) {
     static const tpi_pool_ops ops = {
-        TPI_ABI_VERSION, sizeof ops, num_threads, tpi_ask_the_handle, parallel_for,
-        tpi_synchronous, tpi_nothing_to_wait_for, close_pool, destroy,
+        .abi_version = TPI_ABI_VERSION, .struct_size = sizeof ops, .num_threads = num_threads,
+        .in_parallel = tpi_ask_the_handle, .parallel_for = parallel_for, .flags = tpi_synchronous,
+        .wait = tpi_nothing_to_wait_for, .close = close_pool, .destroy = destroy,
+        .run_together = run_together, .park = park, .meters = meters,
     };
+    int32_t size = options->num_threads;
     if (size < 1 || size > TPI_MAX_THREADS) return NULL;
-    fork_join *pool = allocate(size, cpus, ncpus);
+    fork_join *pool = allocate(options);
     if (!pool) return NULL;
-    pool->patience = tpi_patience_of(size, blocktime_us);
     /* With more threads than CPUs the kernel decides who runs; a fixed block would wait for its
      * thread's turn while another thread has nothing to do: 256^3 GEMM on 8 threads and 2 CPUs took
      * 1.4 times as long as on 2 threads, and takes as long with claimed blocks. */

@@ -3,11 +3,17 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "thread_state.h"
 #include "waiting.h"
 
 static pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool threads_abandoned;
+
+void tpi_abandon_threads(void) {
+    atomic_store_explicit(&threads_abandoned, true, memory_order_relaxed);
+}
 
 /* Nothing is locked before a fork, so it never waits for a region; the child starts clean. */
 static void in_forked_child(void) {
@@ -22,7 +28,8 @@ __attribute__((constructor)) static void watch_forks(void) {
 static tpi_pool *new_handle(const tpi_pool_ops *ops, void *self) {
     tpi_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
-    pool->ops = ops;
+    size_t known = ops->struct_size < sizeof *ops ? ops->struct_size : sizeof *ops;
+    memcpy(&pool->ops, ops, known);
     pool->self = self;
     pool->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
     atomic_init(&pool->references, 1);
@@ -31,7 +38,8 @@ static tpi_pool *new_handle(const tpi_pool_ops *ops, void *self) {
 }
 
 tpi_pool *tpi_pool_new(const tpi_pool_ops *ops, void *self) {
-    if (!ops || ops->abi_version != TPI_ABI_VERSION || ops->struct_size < sizeof *ops) return NULL;
+    if (!ops || ops->abi_version != TPI_ABI_VERSION || ops->struct_size < TPI_POOL_OPS_LEAST)
+        return NULL;
     return new_handle(ops, self);
 }
 
@@ -67,7 +75,8 @@ void tpi_pool_release(tpi_pool *pool) {
     if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) return;
     /* The last user is one of the pool's own tasks: leaking beats freeing what it stands on. */
     if (tpi_pool_close(pool) != TPI_OK) return;
-    pool->ops->destroy(pool->self);
+    if (atomic_load_explicit(&threads_abandoned, memory_order_relaxed)) return;
+    pool->ops.destroy(pool->self);
     free(pool);
 }
 
@@ -111,9 +120,10 @@ int32_t tpi_pool_close(tpi_pool *pool) {
     notice_fork(pool);
     uint32_t gate = atomic_fetch_or_explicit(&pool->gate, TPI_GATE_CLOSED, memory_order_acq_rel);
     bool first = !(gate & TPI_GATE_CLOSED);
+    if (atomic_load_explicit(&threads_abandoned, memory_order_relaxed)) return TPI_OK;
     while ((gate = atomic_load_explicit(&pool->gate, memory_order_acquire)) != TPI_GATE_CLOSED)
         tpi_futex_wait(&pool->gate, gate);
-    if (first) pool->ops->close(pool->self);
+    if (first) pool->ops.close(pool->self);
     return TPI_OK;
 }
 
@@ -121,18 +131,35 @@ int32_t tpi_pool_is_closed(tpi_pool *pool) {
     return (atomic_load_explicit(&pool->gate, memory_order_relaxed) & TPI_GATE_CLOSED) != 0;
 }
 
-int32_t tpi_pool_num_threads(tpi_pool *pool) { return pool->ops->num_threads(pool->self); }
-
-int32_t tpi_pool_in_parallel(tpi_pool *pool) {
-    return tpi_thread.running == pool || pool->ops->in_parallel(pool->self);
+int32_t tpi_pool_in_use(tpi_pool *pool) {
+    return (atomic_load_explicit(&pool->gate, memory_order_relaxed) & ~TPI_GATE_CLOSED) != 0;
 }
 
-uint64_t tpi_pool_flags(tpi_pool *pool) { return pool->ops->flags(pool->self); }
+int32_t tpi_pool_num_threads(tpi_pool *pool) { return pool->ops.num_threads(pool->self); }
+
+int32_t tpi_pool_in_parallel(tpi_pool *pool) {
+    return tpi_thread.running == pool || pool->ops.in_parallel(pool->self);
+}
+
+uint64_t tpi_pool_flags(tpi_pool *pool) { return pool->ops.flags(pool->self); }
 
 int32_t tpi_pool_wait(tpi_pool *pool) {
     int32_t code = tpi_gate_enter(pool);
     if (code) return code;
-    pool->ops->wait(pool->self);
+    pool->ops.wait(pool->self);
     tpi_gate_leave(pool);
     return TPI_OK;
+}
+
+void tpi_pool_park(tpi_pool *pool) {
+    if (!pool->ops.park || tpi_gate_enter(pool)) return;
+    pool->ops.park(pool->self);
+    tpi_gate_leave(pool);
+}
+
+void tpi_pool_stats(tpi_pool *pool, tpi_stats *stats) {
+    memset(stats, 0, sizeof *stats);
+    if (pool->ops.meters) pool->ops.meters(pool->self, stats);
+    stats->regions = atomic_load_explicit(&pool->regions, memory_order_relaxed);
+    stats->tasks = atomic_load_explicit(&pool->tasks, memory_order_relaxed);
 }

@@ -10,13 +10,14 @@
 #define TPI_GATE_CLOSED 0x80000000u
 
 struct tpi_pool {
-    const tpi_pool_ops *ops;
+    tpi_pool_ops ops;            /* a copy, with NULL for what an older table lacks */
     void *self;
     bool native;                 /* ours: runs every task exactly once, so nobody counts */
     void (*after_fork)(void *self); /* native pools: forget the parent's threads */
     uint32_t fork_generation;    /* of the process the pool's threads belong to */
     _Atomic uint32_t references;
     _Atomic uint32_t gate;       /* regions inside, and TPI_GATE_CLOSED */
+    _Atomic uint64_t regions, tasks; /* relaxed: counted, and order nothing */
 };
 
 /* A handle of one of our own pools; frees `self` through ops->destroy if it fails. */
@@ -31,5 +32,11 @@ void tpi_nothing_to_wait_for(void *self);
 /* Let a region in: 0 or TPI_E_CLOSED. In a forked child, first forgets the parent's threads. */
 int32_t tpi_gate_enter(tpi_pool *pool);
 void tpi_gate_leave(tpi_pool *pool);
+
+/* Count a region of n tasks. */
+static inline void tpi_count_region(tpi_pool *pool, int32_t n) {
+    atomic_fetch_add_explicit(&pool->regions, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->tasks, (uint64_t)n, memory_order_relaxed);
+}
 
 #endif

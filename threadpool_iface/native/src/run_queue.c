@@ -25,6 +25,16 @@ static void publish(tpi_slot *slot, uint8_t state) {
     atomic_store_explicit(&slot->state, state, memory_order_release);
 }
 
+bool tpi_queue_push_front(tpi_run_queue *q, tpi_item item) {
+    uint32_t front = atomic_load_explicit(&q->front, memory_order_relaxed);
+    tpi_slot *slot = &q->slots[front & MASK];
+    if (!claim(slot, TPI_SLOT_EMPTY)) return false;
+    atomic_store_explicit(&q->front, front + 1u, memory_order_relaxed);
+    slot->item = item;
+    publish(slot, TPI_SLOT_READY);
+    return true;
+}
+
 bool tpi_queue_push_back(tpi_run_queue *q, tpi_item item) {
     pthread_mutex_lock(&q->mutex);
     uint32_t back = atomic_load_explicit(&q->back, memory_order_relaxed) - 1u;

@@ -1,7 +1,7 @@
 /* A worker's bounded queue, after Eigen's RunQueue (unsupported/Eigen/CXX11/src/ThreadPool).
  *
- * The owner takes from the front without a lock; everybody else adds to and takes from the back
- * under a mutex. Each slot has a state of its own (empty, busy, ready), and whoever moves it out
+ * The owner adds to and takes from the front without a lock; everybody else adds to and takes from
+ * the back under a mutex. Each slot has a state of its own (empty, busy, ready), and whoever moves it out
  * of a state with a compare-and-swap owns the slot until it stores the next state; so front and
  * back need not be read together, and an owner and a thief that reach for the last item both see
  * one winner. */
@@ -41,6 +41,8 @@ typedef struct {
 void tpi_queue_init(tpi_run_queue *q);
 void tpi_queue_destroy(tpi_run_queue *q);
 
+/* The owner only; false when full. */
+bool tpi_queue_push_front(tpi_run_queue *q, tpi_item item);
 /* Any thread; false when full. */
 bool tpi_queue_push_back(tpi_run_queue *q, tpi_item item);
 /* The owner only; false when empty. */

@@ -19,8 +19,9 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
 
 tpi_pool *tpi_sequential_new(void) {
     static const tpi_pool_ops ops = {
-        TPI_ABI_VERSION, sizeof ops, one, tpi_ask_the_handle, parallel_for, tpi_synchronous,
-        tpi_nothing_to_wait_for, nothing, nothing,
+        .abi_version = TPI_ABI_VERSION, .struct_size = sizeof ops, .num_threads = one,
+        .in_parallel = tpi_ask_the_handle, .parallel_for = parallel_for, .flags = tpi_synchronous,
+        .wait = tpi_nothing_to_wait_for, .close = nothing, .destroy = nothing,
     };
     return tpi_native_pool_new(&ops, NULL, NULL);
 }

@@ -15,6 +15,7 @@ typedef struct {
     int32_t (*interrupted)(void); /* NULL, or whether this thread's regions should end */
     uint64_t asked;               /* tpi_ticks() when it was last called */
     struct tpi_region *region;    /* borrowed; the innermost one this thread started */
+    struct tpi_gang *gang;        /* borrowed; of the task this thread is in */
 } tpi_thread_state;
 
 extern _Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initial-exec")));

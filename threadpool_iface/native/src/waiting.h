@@ -1,11 +1,14 @@
 /* How a thread waits: pause for about a microsecond, then yield the CPU over and over until the
  * blocktime has passed, then sleep in the kernel.
  *
- * Pausing longer starves whoever shares the core: with 8 threads on 2 CPUs a pool that pause-spins
+ * Between two yields a thread pauses for up to BURST_NS more, as long as yields return at once: then
+ * nobody else wants its CPU, and pausing notices a change sooner than a system call does. A yield
+ * that takes longer has lent the CPU to somebody, and the pauses in between stop. Pausing for longer
+ * without a yield starves whoever shares the core: with 8 threads on 2 CPUs a pool that pause-spins
  * takes 16 ms for an empty region and one that yields 4 us. Sleeping at once costs 45-55 us to be
  * woken, whatever the library.
  *
- * A *signal word* carries a value whose lowest bit says "the waiter sleeps". The waiter sets the
+ * A *signal word* carries a value whose lowest bit says "a waiter sleeps". The waiter sets the
  * bit with a compare-and-swap on the value it has seen, then sleeps on exactly that word; the
  * signaller exchanges the whole word for a new value and wakes the waiter if the bit was set. Both
  * touch one word, so there is no window between looking and sleeping, and no fence.
@@ -20,6 +23,7 @@
 #include <time.h>
 
 #include "futex.h"
+#include "threadpool_iface.h"
 
 #define TPI_ASLEEP 1u
 
@@ -40,39 +44,82 @@ static inline uint64_t tpi_now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* True while a wait that began at *since (0: sets it) is younger than the blocktime. */
-static inline bool tpi_keep_yielding(int64_t blocktime_us, uint64_t *since) {
-    if (blocktime_us < 0) return true;
-    if (blocktime_us == 0) return false;
-    uint64_t now = tpi_now_ns();
-    if (*since == 0) *since = now;
-    return now - *since < (uint64_t)blocktime_us * 1000u;
+/* What a pool counts when it was asked to. Everybody adds, relaxed: these order nothing. */
+typedef struct {
+    _Atomic uint64_t steals, parks, wakes, idle_ns;
+} tpi_meter;
+
+static inline void tpi_meter_add(_Atomic uint64_t *counter, uint64_t amount) {
+    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+/* The figures so far; nothing for a pool without a meter. */
+static inline void tpi_meter_read(tpi_meter *meter, tpi_stats *stats) {
+    if (!meter) return;
+    stats->detailed = 1;
+    stats->steals = atomic_load_explicit(&meter->steals, memory_order_relaxed);
+    stats->parks = atomic_load_explicit(&meter->parks, memory_order_relaxed);
+    stats->wakes = atomic_load_explicit(&meter->wakes, memory_order_relaxed);
+    stats->idle_ns = atomic_load_explicit(&meter->idle_ns, memory_order_relaxed);
 }
 
 /* How one pool's threads wait. */
 typedef struct {
-    int pauses;           /* before the first yield */
-    int64_t blocktime_us; /* < 0: for ever */
+    int pauses;                /* in about a microsecond; 0 where whoever is waited for may need
+                                  this very CPU: in a pool of more threads than may run at once */
+    int64_t blocktime_us;      /* < 0: for ever */
+    _Atomic uint32_t park_now; /* changes when waiting threads should sleep at once */
+    tpi_meter *meter;          /* NULL: nothing is counted */
 } tpi_patience;
 
-/* A pool of more threads than the process may run at once yields at the first try: whoever it waits
- * for may need this very CPU. */
-tpi_patience tpi_patience_of(int32_t num_threads, int64_t blocktime_us);
+/* Have whoever waits now sleep at once. */
+static inline void tpi_park_now(tpi_patience *patience) {
+    atomic_fetch_add_explicit(&patience->park_now, 1, memory_order_relaxed);
+}
+
+void tpi_patience_init(tpi_patience *patience, int32_t num_threads, int64_t blocktime_us,
+                       tpi_meter *meter);
+
+/* One thread's wait, from the first yield on. */
+typedef struct {
+    const tpi_patience *patience;
+    uint64_t since; /* 0 before the first yield */
+    uint32_t park_now;
+    int burst; /* pauses between two yields */
+} tpi_lull;
+
+static inline tpi_lull tpi_lull_begin(const tpi_patience *patience) {
+    return (tpi_lull){
+        .patience = patience,
+        .park_now = atomic_load_explicit(&patience->park_now, memory_order_relaxed),
+    };
+}
+
+/* Yield once; false when it is time to sleep. */
+bool tpi_lull_go_on(tpi_lull *lull);
 
 /* Wait until `word` carries another value than `seen` (without the bit); returns the new value,
  * or `seen` if the process was forked since `fork_generation`. */
-uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, tpi_patience patience,
+uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, const tpi_patience *patience,
                    uint32_t fork_generation);
 
-/* Give `word` a new value, whose lowest bit is 0, and wake the waiter if it sleeps. */
-static inline void tpi_signal(_Atomic uint32_t *word, uint32_t value) {
+/* Give `word` a new value, whose lowest bit is 0, and wake up to `most` threads that sleep. */
+static inline void tpi_signal_many(_Atomic uint32_t *word, uint32_t value, int most,
+                                   tpi_meter *meter) {
     /* release: what the signaller wrote before is seen by the waiter's acquire load. */
 #ifdef TPI_PLANT_RELAXED_SIGNAL
     uint32_t old = atomic_exchange_explicit(word, value, memory_order_relaxed);
 #else
     uint32_t old = atomic_exchange_explicit(word, value, memory_order_release);
 #endif
-    if (old & TPI_ASLEEP) tpi_futex_wake(word, 1);
+    if (!(old & TPI_ASLEEP)) return;
+    if (meter) tpi_meter_add(&meter->wakes, 1);
+    tpi_futex_wake(word, most);
+}
+
+/* The same, for a word that one thread waits for. */
+static inline void tpi_signal(_Atomic uint32_t *word, uint32_t value, tpi_meter *meter) {
+    tpi_signal_many(word, value, 1, meter);
 }
 
 #endif

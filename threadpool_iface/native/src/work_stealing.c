@@ -1,14 +1,15 @@
-/* EigenLikePool: work-stealing.
+/* EigenLikePool: work-stealing, after Eigen's thread pool (unsupported/Eigen/CXX11/src/ThreadPool).
  *
  * Each worker has a queue; it serves its own first and then steals, visiting the others in an order
- * given by a random start and a step coprime to their number, so that thieves spread out. Idle
- * workers look for work for the blocktime and then park on one event count.
+ * given by a random start and a step coprime to their number, so that thieves spread out. What a
+ * worker schedules itself it takes up last in, first out; what others bring it, and thieves take,
+ * enters and leaves at the back. Idle workers look for work for the blocktime and then park on one
+ * event count.
  *
- * A region is a counter of unclaimed tasks. The caller queues a helper for each further thread that
- * could be of use and claims tasks itself until none is left, so it needs nobody to finish. A
- * helper that comes too late finds nothing to claim and drops its reference: the region's state
- * is counted, not on the caller's stack, and a caller never waits for a thread that has not
- * started. Any number of callers share the workers. */
+ * A region is a loop whose tasks are claimed. The caller queues a helper for each further thread that
+ * could be of use and claims tasks itself until none is left, so it needs nobody to finish. Any
+ * number of callers share the workers. A gang queues one item for each task, which holds the worker
+ * that takes it; one gang at a time, or two could hold half the workers each. */
 #define _GNU_SOURCE
 #include <stdalign.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 #include "event_count.h"
 #include "handle.h"
+#include "lock.h"
+#include "loop.h"
 #include "pools.h"
 #include "run_queue.h"
 #include "waiting.h"
@@ -34,6 +37,7 @@ typedef struct {
 typedef struct stealing {
     int32_t size;
     int32_t count; /* workers: size - 1 */
+    bool asynchronous;
     tpi_patience patience;
     int32_t *cpus;
     int32_t ncpus;
@@ -47,43 +51,12 @@ typedef struct stealing {
     alignas(64) tpi_event_count idle;
     alignas(64) _Atomic int32_t searching; /* workers awake and looking for work */
     _Atomic uint32_t turn;                 /* whose queue gets the next helper */
+    alignas(64) tpi_lock gang;
+    alignas(64) tpi_meter meter;
 } stealing;
 
-/* -- a region ------------------------------------------------------------------------------ */
-
-typedef struct {
-    tpi_task task;
-    void *ctx;
-    int32_t n;
-    alignas(64) _Atomic int64_t next;       /* first task nobody has claimed */
-    alignas(64) _Atomic int32_t left;       /* tasks that have not ended */
-    _Atomic int32_t references;             /* the caller's and one for each queued helper */
-    _Atomic uint32_t over;                  /* signal word: 2 when `left` reached 0 */
-} loop;
-
-static void release_loop(loop *l, int32_t count) {
-    /* acq_rel: the one that frees has seen everybody's last access. */
-    if (atomic_fetch_sub_explicit(&l->references, count, memory_order_acq_rel) == count) free(l);
-}
-
-/* Claim and run tasks until none is left; true if the last one of the region ended here. */
-static bool run_claimed(loop *l) {
-    int32_t ran = 0;
-    for (;;) {
-        int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-        if (i >= l->n) break;
-        l->task(l->ctx, (int32_t)i, l->n);
-        ++ran;
-    }
-    /* acq_rel: the last one releases what all of them wrote. */
-    return ran && atomic_fetch_sub_explicit(&l->left, ran, memory_order_acq_rel) == ran;
-}
-
-static void help(void *arg) {
-    loop *l = arg;
-    if (run_claimed(l)) tpi_signal(&l->over, 2);
-    release_loop(l, 1);
-}
+/* The worker that the calling thread is, of whichever pool. */
+static _Thread_local worker *this_worker __attribute__((tls_model("initial-exec")));
 
 /* -- workers ------------------------------------------------------------------------------- */
 
@@ -100,7 +73,11 @@ static bool steal(worker *me, tpi_item *item) {
     uint32_t random = next_random(&me->random), count = (uint32_t)pool->count;
     uint32_t victim = random % count, step = (uint32_t)pool->steps[random / count % pool->nsteps];
     for (uint32_t i = 0; i < count; ++i) {
-        if (tpi_queue_pop_back(&pool->workers[victim].queue, item)) return true;
+        if (tpi_queue_pop_back(&pool->workers[victim].queue, item)) {
+            if (pool->patience.meter && victim != (uint32_t)me->index)
+                tpi_meter_add(&pool->patience.meter->steals, 1);
+            return true;
+        }
         victim += step;
         if (victim >= count) victim -= count;
     }
@@ -111,24 +88,28 @@ static bool find_work(worker *me, tpi_item *item) {
     return tpi_queue_pop_front(&me->queue, item) || steal(me, item);
 }
 
-/* Look for work as long as the waiting policy allows. */
-static bool search(worker *me, tpi_item *item) {
-    stealing *pool = me->pool;
-    uint64_t since = 0;
-    for (int i = pool->patience.pauses / 4; i > 0; --i) {
+static bool find_while_pausing(worker *me, tpi_item *item, int pauses) {
+    for (; pauses > 0; --pauses) {
         if (find_work(me, item)) return true;
         tpi_pause();
     }
+    return find_work(me, item);
+}
+
+/* Look for work as long as the waiting policy allows. A look takes about as long as four pauses. */
+static bool search(worker *me, tpi_item *item) {
+    stealing *pool = me->pool;
+    if (find_while_pausing(me, item, pool->patience.pauses / 4)) return true;
+    tpi_lull lull = tpi_lull_begin(&pool->patience);
     do {
-        if (find_work(me, item)) return true;
+        if (find_while_pausing(me, item, lull.burst / 4)) return true;
         if (atomic_load_explicit(&pool->stopping, memory_order_relaxed)) return false;
-        sched_yield();
-    } while (tpi_keep_yielding(pool->patience.blocktime_us, &since));
+    } while (tpi_lull_go_on(&lull));
     return false;
 }
 
 /* Park until notified, unless a last look finds work. */
-static bool park(worker *me, tpi_item *item) {
+static bool park_worker(worker *me, tpi_item *item) {
     stealing *pool = me->pool;
     uint32_t key = tpi_prewait(&pool->idle);
 #ifndef TPI_PLANT_LOST_WAKE_UP
@@ -140,8 +121,28 @@ static bool park(worker *me, tpi_item *item) {
 #else
     (void)item;
 #endif
+    if (pool->patience.meter) tpi_meter_add(&pool->patience.meter->parks, 1);
     tpi_commit_wait(&pool->idle, key);
     return false;
+}
+
+/* One search, and one sleep if it finds nothing. */
+static bool next_item(worker *me, tpi_item *item) {
+    stealing *pool = me->pool;
+    atomic_fetch_add_explicit(&pool->searching, 1, memory_order_relaxed);
+    bool found = search(me, item);
+    atomic_fetch_sub_explicit(&pool->searching, 1, memory_order_seq_cst);
+    return found || park_worker(me, item);
+}
+
+static bool next_item_metered(worker *me, tpi_item *item) {
+    tpi_meter *meter = me->pool->patience.meter;
+    if (!meter) return next_item(me, item);
+    if (find_work(me, item)) return true;
+    uint64_t start = tpi_now_ns();
+    bool found = next_item(me, item);
+    tpi_meter_add(&meter->idle_ns, tpi_now_ns() - start);
+    return found;
 }
 
 static void *worker_body(void *arg) {
@@ -149,12 +150,9 @@ static void *worker_body(void *arg) {
     stealing *pool = me->pool;
     uint32_t generation = pool->fork_generation;
     tpi_item item;
+    this_worker = me;
     while (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) == generation) {
-        atomic_fetch_add_explicit(&pool->searching, 1, memory_order_relaxed);
-        bool found = search(me, &item);
-        atomic_fetch_sub_explicit(&pool->searching, 1, memory_order_seq_cst);
-        if (!found) found = park(me, &item);
-        if (found)
+        if (next_item_metered(me, &item))
             item.run(item.arg);
         else if (atomic_load_explicit(&pool->stopping, memory_order_relaxed))
             return NULL;
@@ -184,6 +182,7 @@ static void reset(stealing *pool) {
     atomic_store_explicit(&pool->stopping, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->searching, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->turn, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->gang, 0, memory_order_relaxed);
     for (int32_t i = 0; i < pool->count; ++i) {
         worker *w = &pool->workers[i];
         w->pool = pool;
@@ -216,35 +215,58 @@ static int32_t ensure_started(stealing *pool) {
     return code;
 }
 
-/* -- regions ------------------------------------------------------------------------------- */
+/* -- scheduling ---------------------------------------------------------------------------- */
 
-static loop *new_loop(int32_t n, tpi_task task, void *ctx, int32_t helpers) {
-    loop *l = aligned_alloc(alignof(loop), sizeof *l);
-    if (!l) return NULL;
-    l->task = task;
-    l->ctx = ctx;
-    l->n = n;
-    atomic_init(&l->next, 0);
-    atomic_init(&l->left, n);
-    atomic_init(&l->references, helpers + 1);
-    atomic_init(&l->over, 0);
-    return l;
-}
-
-/* Queue helpers and wake parked workers for those that nobody awake is looking for. */
-static void call_helpers(stealing *pool, loop *l, int32_t helpers) {
-    int32_t queued = 0;
-    uint32_t turn = atomic_fetch_add_explicit(&pool->turn, (uint32_t)helpers, memory_order_relaxed);
-    for (int32_t i = 0; i < helpers; ++i) {
-        worker *w = &pool->workers[(turn + (uint32_t)i) % (uint32_t)pool->count];
-        queued += tpi_queue_push_back(&w->queue, (tpi_item){help, l});
-    }
-    if (queued < helpers) release_loop(l, helpers - queued); /* the caller's own keeps it alive */
+/* Wake parked workers for those of `queued` items that nobody awake is looking for. */
+static void notify(stealing *pool, int32_t queued) {
     /* seq_cst, with the decrement before a worker parks: one that is counted as awake here looks
      * at the queues once more after it stops being counted. */
     atomic_thread_fence(memory_order_seq_cst);
     int32_t awake = atomic_load_explicit(&pool->searching, memory_order_seq_cst);
-    if (queued > awake) tpi_notify(&pool->idle, queued - awake);
+    if (queued <= awake) return;
+    if (pool->patience.meter) tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)(queued - awake));
+    tpi_notify(&pool->idle, queued - awake);
+}
+
+/* Put `count` items into the queues, one after the other; how many of them had room. */
+static int32_t push(stealing *pool, int32_t count, tpi_item item) {
+    int32_t queued = 0;
+    uint32_t turn = atomic_fetch_add_explicit(&pool->turn, (uint32_t)count, memory_order_relaxed);
+    for (int32_t i = 0; i < count; ++i) {
+        worker *w = &pool->workers[(turn + (uint32_t)i) % (uint32_t)pool->count];
+        queued += tpi_queue_push_back(&w->queue, item);
+    }
+    return queued;
+}
+
+static int32_t schedule(void *self, int32_t count, void (*run)(void *arg), void *arg) {
+    stealing *pool = self;
+    if (pool->count == 0) return 0;
+    int32_t code = ensure_started(pool);
+    if (code) return code;
+    tpi_item item = {run, arg};
+    bool mine = this_worker && this_worker->pool == pool &&
+                tpi_queue_push_front(&this_worker->queue, item);
+    int32_t queued = mine + push(pool, count - mine, item);
+    notify(pool, queued);
+    return queued;
+}
+
+/* -- regions ------------------------------------------------------------------------------- */
+
+static void help(void *arg) {
+    tpi_loop *loop = arg;
+    if (tpi_loop_run(loop)) tpi_loop_end(loop, NULL);
+    if (tpi_loop_release(loop, 1)) free(loop);
+}
+
+static int32_t run_loop(stealing *pool, tpi_loop *loop, int32_t helpers) {
+    int32_t queued = push(pool, helpers, (tpi_item){help, loop});
+    if (queued < helpers) tpi_loop_release(loop, helpers - queued); /* the caller's is left */
+    notify(pool, queued);
+    if (!tpi_loop_run(loop)) tpi_loop_await(loop, &pool->patience);
+    if (tpi_loop_release(loop, 1)) free(loop);
+    return TPI_OK;
 }
 
 static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
@@ -256,18 +278,69 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
     int32_t code = ensure_started(pool);
     if (code) return code;
     int32_t helpers = n - 1 < pool->count ? n - 1 : pool->count;
-    loop *l = new_loop(n, task, ctx, helpers);
-    if (!l) return TPI_E_NO_MEMORY;
-    call_helpers(pool, l, helpers);
-    if (!run_claimed(l) && atomic_load_explicit(&l->left, memory_order_acquire) != 0)
-        tpi_await(&l->over, 0, pool->patience, pool->fork_generation);
-    release_loop(l, 1);
+    tpi_loop *loop = aligned_alloc(alignof(tpi_loop), sizeof *loop);
+    if (!loop) return TPI_E_NO_MEMORY;
+    tpi_loop_init(loop, n, task, ctx, helpers + 1);
+    return run_loop(pool, loop, helpers);
+}
+
+/* -- gangs --------------------------------------------------------------------------------- */
+
+typedef struct {
+    tpi_task task;
+    void *ctx;
+    int32_t n;
+    uint32_t fork_generation;
+    _Atomic int32_t next; /* first task without a thread; 0 is the caller's */
+    _Atomic int32_t left; /* of the workers' tasks, those that have not ended */
+    _Atomic uint32_t over;
+} gang;
+
+static void join_gang(void *arg) {
+    gang *g = arg;
+    int32_t ithr = atomic_fetch_add_explicit(&g->next, 1, memory_order_relaxed);
+    g->task(g->ctx, ithr, g->n);
+    /* acq_rel: the last one releases what all of them wrote. */
+    if (atomic_fetch_sub_explicit(&g->left, 1, memory_order_acq_rel) == 1)
+        tpi_signal(&g->over, 2, NULL);
+}
+
+/* Every item must get into a queue, or the others would wait for it. */
+static void push_all(stealing *pool, int32_t count, tpi_item item) {
+    while (count > 0) {
+        int32_t queued = push(pool, count, item);
+        notify(pool, queued);
+        count -= queued;
+        if (count > 0) sched_yield();
+    }
+}
+
+static int32_t run_together(void *self, int32_t n, tpi_task task, void *ctx) {
+    stealing *pool = self;
+    int32_t code = ensure_started(pool);
+    if (code || !tpi_lock_wait(&pool->gang)) return code;
+    gang g = {.task = task, .ctx = ctx, .n = n, .next = 1, .left = n - 1};
+    g.fork_generation = pool->fork_generation;
+    push_all(pool, n - 1, (tpi_item){join_gang, &g});
+    task(ctx, 0, n);
+    tpi_await(&g.over, 0, &pool->patience, g.fork_generation);
+    tpi_unlock(&pool->gang);
     return TPI_OK;
 }
 
 /* -- the table ----------------------------------------------------------------------------- */
 
 static int32_t num_threads(void *self) { return ((stealing *)self)->size; }
+
+static uint64_t flags(void *self) {
+    return ((stealing *)self)->asynchronous ? TPI_ASYNCHRONOUS : 0;
+}
+
+static void park(void *self) { tpi_park_now(&((stealing *)self)->patience); }
+
+static void meters(void *self, tpi_stats *stats) {
+    tpi_meter_read(((stealing *)self)->patience.meter, stats);
+}
 
 static void close_pool(void *self) {
     stealing *pool = self;
@@ -278,6 +351,13 @@ static void close_pool(void *self) {
 }
 
 static void after_fork(void *self) { reset(self); }
+
+/* The thread that forked may have been a worker, which it is not in the child. */
+static void in_forked_child(void) { this_worker = NULL; }
+
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, in_forked_child);
+}
 
 static void destroy(void *self) {
     stealing *pool = self;
@@ -299,15 +379,15 @@ static bool find_steps(stealing *pool) {
     return true;
 }
 
-static stealing *allocate(int32_t size, const int32_t *cpus, int32_t ncpus) {
+static stealing *allocate(const tpi_pool_options *options) {
     stealing *pool = aligned_alloc(alignof(stealing), sizeof *pool);
     if (!pool) return NULL;
     memset(pool, 0, sizeof *pool);
-    pool->size = size;
-    pool->count = size - 1;
-    pool->ncpus = cpus ? ncpus : 0;
+    pool->size = options->num_threads;
+    pool->count = pool->size - 1;
+    pool->ncpus = options->cpus ? options->ncpus : 0;
     int failed = 0;
-    pool->cpus = tpi_copy_cpus(cpus, ncpus, &failed);
+    pool->cpus = tpi_copy_cpus(options->cpus, options->ncpus, &failed);
     if (pool->count) {
         pool->workers = aligned_alloc(alignof(worker), (size_t)pool->count * sizeof(worker));
         failed |= !pool->workers;
@@ -318,18 +398,22 @@ static stealing *allocate(int32_t size, const int32_t *cpus, int32_t ncpus) {
         return NULL;
     }
     reset(pool);
+    tpi_patience_init(&pool->patience, pool->size, options->blocktime_us,
+                      options->metered ? &pool->meter : NULL);
     return pool;
 }
 
-tpi_pool *tpi_work_stealing_new(int32_t size, int64_t blocktime_us, const int32_t *cpus,
-                                int32_t ncpus) {
+tpi_pool *tpi_work_stealing_new(const tpi_pool_options *options, int32_t asynchronous) {
     static const tpi_pool_ops ops = {
-        TPI_ABI_VERSION, sizeof ops, num_threads, tpi_ask_the_handle, parallel_for,
-        tpi_synchronous, tpi_nothing_to_wait_for, close_pool, destroy,
+        .abi_version = TPI_ABI_VERSION, .struct_size = sizeof ops, .num_threads = num_threads,
+        .in_parallel = tpi_ask_the_handle, .parallel_for = parallel_for, .flags = flags,
+        .wait = tpi_nothing_to_wait_for, .close = close_pool, .destroy = destroy,
+        .run_together = run_together, .schedule = schedule, .park = park, .meters = meters,
     };
+    int32_t size = options->num_threads;
     if (size < 1 || size > TPI_MAX_THREADS) return NULL;
-    stealing *pool = allocate(size, cpus, ncpus);
+    stealing *pool = allocate(options);
     if (!pool) return NULL;
-    pool->patience = tpi_patience_of(size, blocktime_us);
+    pool->asynchronous = asynchronous;
     return tpi_native_pool_new(&ops, pool, after_fork);
 }

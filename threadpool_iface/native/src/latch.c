@@ -1,0 +1,94 @@
+/* Asynchronous regions: a loop whose tasks are scheduled on a pool, and a latch to wait on. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+
+#include "handle.h"
+#include "loop.h"
+#include "region.h"
+#include "thread_state.h"
+
+struct tpi_latch {
+    tpi_region region;
+    tpi_loop loop;
+    tpi_patience patience; /* of those who wait for it */
+};
+
+/* How long a waiter yields before it sleeps; as long as the pools' own default. */
+#define BLOCKTIME_US 2000
+
+static void drop(tpi_latch *latch, int32_t count) {
+    if (tpi_loop_release(&latch->loop, count)) free(latch);
+}
+
+/* The region leaves the gate before anybody hears of its end: whoever has waited may close the pool
+ * and free it. */
+static void end(tpi_latch *latch) {
+    if (latch->region.pool) tpi_gate_leave(latch->region.pool);
+    tpi_loop_end(&latch->loop, NULL);
+}
+
+static void help(void *arg) {
+    tpi_latch *latch = arg;
+    if (tpi_loop_run(&latch->loop)) end(latch);
+    drop(latch, 1);
+}
+
+static tpi_latch *new_latch(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, int32_t helpers) {
+    tpi_latch *latch = aligned_alloc(alignof(tpi_latch), sizeof *latch);
+    if (!latch) return NULL;
+    latch->region = (tpi_region){.task = task, .ctx = ctx, .pool = pool, .nthr = n};
+    tpi_loop_init(&latch->loop, n, tpi_run_task, &latch->region, helpers + 1);
+    tpi_patience_init(&latch->patience, tpi_pool_num_threads(pool), BLOCKTIME_US, NULL);
+    return latch;
+}
+
+/* On a pool that cannot go on by itself: run it now. */
+static void run_now(tpi_latch *latch) {
+    tpi_region *r = &latch->region;
+    int32_t code = tpi_pool_parallel(r->pool, r->nthr, r->task, r->ctx);
+    if (code) tpi_note_error(r, code);
+    atomic_store_explicit(&latch->loop.left, 0, memory_order_release);
+}
+
+static int32_t schedule(tpi_latch *latch, int32_t helpers) {
+    tpi_pool *pool = latch->region.pool;
+    tpi_count_region(pool, latch->region.nthr);
+    int32_t queued = pool->ops.schedule(pool->self, helpers, help, latch);
+    if (queued < 0) return queued;
+    if (queued < helpers) drop(latch, helpers - queued); /* the caller's reference remains */
+    if (queued == 0 && tpi_loop_run(&latch->loop)) end(latch);
+    return TPI_OK;
+}
+
+int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi_latch **result) {
+    if (!pool || n < 1 || !task || !result) return TPI_E_INVALID;
+    int32_t code = tpi_gate_enter(pool);
+    if (code) return code;
+    int32_t workers = tpi_pool_num_threads(pool) - 1;
+    int32_t helpers = !pool->ops.schedule ? 0 : n < workers ? n : workers;
+    tpi_latch *latch = new_latch(pool, n, task, ctx, helpers);
+    if (!latch) code = TPI_E_NO_MEMORY;
+    else if (helpers > 0) code = schedule(latch, helpers);
+    else run_now(latch);
+    /* A scheduled region leaves the gate when it ends. */
+    if (code || helpers == 0) tpi_gate_leave(pool);
+    if (code) free(latch);
+    *result = code ? NULL : latch;
+    return code;
+}
+
+int32_t tpi_latch_wait(tpi_latch *latch) {
+    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    if (latch->loop.fork_generation != now && !tpi_loop_ended(&latch->loop)) return TPI_E_FORKED;
+    tpi_region *outer = tpi_thread.region;
+    tpi_thread.region = &latch->region;
+    if (tpi_loop_run(&latch->loop)) end(latch);
+    tpi_loop_await(&latch->loop, &latch->patience);
+    tpi_thread.region = outer;
+    if (!tpi_loop_ended(&latch->loop)) return TPI_E_FORKED;
+    return tpi_region_error(&latch->region);
+}
+
+int32_t tpi_latch_ended(tpi_latch *latch) { return tpi_loop_ended(&latch->loop); }
+
+void tpi_latch_release(tpi_latch *latch) { drop(latch, 1); }

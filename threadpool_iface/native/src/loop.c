@@ -1,0 +1,25 @@
+#define _GNU_SOURCE
+#include "loop.h"
+
+void tpi_loop_init(tpi_loop *loop, int32_t n, tpi_task task, void *ctx, int32_t references) {
+    loop->task = task;
+    loop->ctx = ctx;
+    loop->n = n;
+    loop->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    atomic_init(&loop->next, 0);
+    atomic_init(&loop->left, n);
+    atomic_init(&loop->references, references);
+    atomic_init(&loop->over, 0);
+}
+
+bool tpi_loop_run(tpi_loop *loop) {
+    int32_t ran = 0;
+    for (;;) {
+        int64_t i = atomic_fetch_add_explicit(&loop->next, 1, memory_order_relaxed);
+        if (i >= loop->n) break;
+        loop->task(loop->ctx, (int32_t)i, loop->n);
+        ++ran;
+    }
+    /* acq_rel: the last one releases what all of them wrote. */
+    return ran && atomic_fetch_sub_explicit(&loop->left, ran, memory_order_acq_rel) == ran;
+}

@@ -1,0 +1,35 @@
+/* One region, as the library sees it; pools only ever see a task and a context. */
+#ifndef TPI_REGION_H
+#define TPI_REGION_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "threadpool_iface.h"
+
+struct tpi_gang;
+
+typedef struct tpi_region {
+    tpi_task task;
+    void *ctx;
+    tpi_pool *pool; /* NULL: inline */
+    int32_t nthr;
+    struct tpi_gang *gang;  /* NULL unless the tasks run together */
+    _Atomic int32_t error;  /* the first non-zero code; 0 while nothing failed */
+    tpi_task counted;       /* foreign pools: what is run and counted */
+    _Atomic uint8_t *ran;   /* foreign pools: which tasks were run */
+    _Atomic int32_t left;   /* foreign pools: tasks not yet run */
+} tpi_region;
+
+/* Run one task, unless the region has failed; a tpi_task whose context is the region. */
+int32_t tpi_run_task(void *region, int32_t ithr, int32_t nthr);
+
+/* Make `code` the region's if it is the first. */
+void tpi_note_error(tpi_region *r, int32_t code);
+
+static inline int32_t tpi_region_error(const tpi_region *r) {
+    /* relaxed: skipping is a courtesy, and callers read the code after the join. */
+    return atomic_load_explicit(&r->error, memory_order_relaxed);
+}
+
+#endif
