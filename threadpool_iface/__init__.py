@@ -29,7 +29,14 @@ from .iface import ASYNCHRONOUS, ThreadpoolIface
 from .latch import Latch, finish_all
 from .native import get_include, lib
 from .parallel import parallel, parallel_for, parallel_nd
-from .pools import EigenLikePool, ForeignPool, OmpLikePool, SequentialPool
+from .pools import (
+    EigenLikePool,
+    ExecutorPool,
+    ForeignPool,
+    OmpLikePool,
+    OpenMPPool,
+    SequentialPool,
+)
 from .region import watch_interrupts
 from .shadowing import warn_if_kernels_is_not_ours
 from .stats import PoolStats
@@ -45,9 +52,11 @@ __all__ = [
     "BrokenGangError",
     "Decomposition",
     "EigenLikePool",
+    "ExecutorPool",
     "ForeignPool",
     "Latch",
     "OmpLikePool",
+    "OpenMPPool",
     "OversubscriptionWarning",
     "PoolClosedError",
     "PoolStats",

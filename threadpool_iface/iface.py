@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from .arguments import MAX_THREADS, checked_int
 from .errors import PoolClosedError, ThreadpoolError, check, keep_pending
 from .native import ffi, lib
-from .region import MAX_TASKS, run_region
+from .region import MAX_TASKS, known_native, run_region
 from .stats import PoolStats, read_stats
 
 #: A flag of `get_flags()`: `parallel_for` may return before its tasks have ended.
@@ -188,10 +188,14 @@ class ThreadpoolIface(ABC):
 
     def _run_region(self, n: int, fn: Any) -> None:
         """`for i in range(n): fn(i, n)` as a region on this pool, whichever is active."""
+        native, pool = known_native(fn), self._native
+        if native is not None and type(n) is int and 0 < n <= MAX_TASKS:
+            if code := lib.tpi_pool_parallel(pool, n, native, ffi.NULL):
+                check(code, self)
+            return
         n = checked_int(n, "n", 0, MAX_TASKS)
         self._require_open()
         if n:
-            pool = self._native
             run_region(
                 lambda task, ctx: lib.tpi_pool_parallel(pool, n, task, ctx), fn, (), lambda: self
             )

@@ -60,18 +60,19 @@ class _Running:
     """Latches whose tasks may still need them, although their maker may have dropped them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collection inside may run a latch's __del__
         self._latches: set[Latch] = set()
-        self._look_at = 16
+        self._added = 0
 
     def add(self, latch: Latch) -> None:
         ended: list[Latch] = []
         with self._lock:
             self._latches.add(latch)
-            if len(self._latches) >= self._look_at:
+            self._added += 1
+            if self._added > len(self._latches):  # so often that a look costs each the same
                 ended = [each for each in self._latches if each.ended]
                 self._latches.difference_update(ended)
-                self._look_at = 2 * len(self._latches) + 16
+                self._added = 0
         ended.clear()  # outside the lock: dropping one may run its __del__
 
     def discard(self, latch: Latch) -> None:

@@ -16,7 +16,8 @@ from numba.core import types
 
 from .native import ffi, lib
 
-_SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_in_parallel", "tpi_max_threads")
+_SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_pool_run_together", "tpi_barrier",
+            "tpi_in_parallel", "tpi_max_threads")
 
 
 def init() -> None:
@@ -35,5 +36,11 @@ tpi_parallel = types.ExternalFunction("tpi_parallel", _I32(_I32, _ADDRESS, _ADDR
 tpi_pool_parallel = types.ExternalFunction(
     "tpi_pool_parallel", _I32(_ADDRESS, _I32, _ADDRESS, _ADDRESS)
 )
+#: `int32(address pool, int32 n, address task, address ctx)`: a gang.
+tpi_pool_run_together = types.ExternalFunction(
+    "tpi_pool_run_together", _I32(_ADDRESS, _I32, _ADDRESS, _ADDRESS)
+)
+#: `int32()`: the barrier of the gang that the calling task belongs to.
+tpi_barrier = types.ExternalFunction("tpi_barrier", _I32())
 tpi_in_parallel = types.ExternalFunction("tpi_in_parallel", _I32())
 tpi_max_threads = types.ExternalFunction("tpi_max_threads", _I32())

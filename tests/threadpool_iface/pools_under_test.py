@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from threadpool_iface import EigenLikePool, OmpLikePool, SequentialPool, ThreadpoolIface
+from threadpool_iface import (
+    EigenLikePool,
+    ExecutorPool,
+    OmpLikePool,
+    OpenMPPool,
+    SequentialPool,
+    ThreadpoolIface,
+)
 
 
 class ThreadPerTask(ThreadpoolIface):
@@ -35,5 +43,12 @@ NATIVE = {
     "eigen-2": partial(EigenLikePool, 2),
     "eigen-8": partial(EigenLikePool, 8),
     "eigen-parked": partial(EigenLikePool, 3, blocktime=0),
+    "eigen-asynchronous": partial(EigenLikePool, 3, asynchronous=True, stats=True),
+    "libgomp": partial(OpenMPPool, 3, runtime="libgomp"),
+    "libgomp-dynamic": partial(OpenMPPool, 2, runtime="libgomp", schedule="dynamic"),
 }
-ALL = {**NATIVE, "python": ThreadPerTask}
+ALL = {
+    **NATIVE,
+    "python": ThreadPerTask,
+    "executor": lambda: ExecutorPool(ThreadPoolExecutor(3)),
+}

@@ -14,6 +14,8 @@ import pytest
 from threadpool_iface import (
     ForeignPool,
     ThreadpoolError,
+    UnsupportedError,
+    barrier,
     get_include,
     get_max_threads,
     get_threadpool,
@@ -34,7 +36,7 @@ def library(tmp_path_factory):
     subprocess.run([*compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
                     "-pthread", f"-I{get_include()}", str(SOURCE), "-o", str(path)], check=True)
     made = ctypes.CDLL(str(path))
-    for name in ("foreign_pool_new", "skipping_pool_new", "future_pool_new"):
+    for name in ("foreign_pool_new", "skipping_pool_new", "older_pool_new", "future_pool_new"):
         function = getattr(made, name)
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_int32], ctypes.c_void_p
     return made
@@ -104,3 +106,41 @@ def test_only_the_cores_own_functions_have_addresses():
         address("malloc")
     with pytest.raises(ValueError, match="no function"):
         address("tpi_nothing")
+
+
+def test_an_older_table_lacks_gangs_and_keeps_the_contract(library):
+    check_pool(lambda: ForeignPool(new(library, kind="older")))
+    with ForeignPool(new(library, kind="older")) as pool:
+        with pytest.raises(UnsupportedError, match="ForeignPool"):
+            pool.run_together(2, lambda i, n: None)
+        pool.run_together(1, lambda i, n: None)
+
+
+def test_gangs_of_a_pool_that_has_them(library):
+    with ForeignPool(new(library)) as pool:
+        pool.run_together(3, lambda i, n: barrier())
+        with pytest.raises(ZeroDivisionError):
+            pool.run_together(2, lambda i, n: 1 // i)
+
+
+def test_a_capsule_hands_a_pool_over_and_keeps_it_alive(library):
+    gc.collect()
+    before = library.foreign_pools_alive()
+    pool = ForeignPool(new(library, 4))
+    capsule = pool.capsule()
+    assert "threadpool_iface.tpi_pool" in repr(capsule)
+    del pool
+    assert library.foreign_pools_alive() == before + 1
+    again = ForeignPool(capsule)
+    assert again.num_threads == 4
+    del capsule
+    again.parallel_for(3, lambda i, n: None)
+    del again
+    assert library.foreign_pools_alive() == before
+
+
+def test_a_capsule_of_something_else_is_refused():
+    import datetime
+
+    with pytest.raises(TypeError, match=r"threadpool_iface\.tpi_pool"):
+        ForeignPool(datetime.datetime_CAPI)

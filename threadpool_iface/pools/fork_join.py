@@ -58,7 +58,7 @@ class OmpLikePool(NativePool):
         if schedule not in _SCHEDULES:
             raise ValueError(f'schedule must be "static" or "dynamic", not {schedule!r}')
         if num_threads is None:
-            num_threads = _omp_num_threads()
+            num_threads = omp_num_threads_from_environment()
         if blocktime is None:
             blocktime = _kmp_blocktime()
         cpus = native_affinity(affinity)
@@ -76,7 +76,7 @@ class OmpLikePool(NativePool):
         return [self.schedule, f"blocktime {shown_blocktime(self.blocktime)}"]
 
 
-def _omp_num_threads() -> int | None:
+def omp_num_threads_from_environment() -> int | None:
     text = os.environ.get("OMP_NUM_THREADS", "").strip()
     if not text:
         return None

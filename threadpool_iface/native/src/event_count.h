@@ -38,11 +38,12 @@ static inline void tpi_commit_wait(tpi_event_count *ec, uint32_t key) {
     atomic_fetch_sub_explicit(&ec->waiters, 1, memory_order_relaxed);
 }
 
-static inline void tpi_notify(tpi_event_count *ec, int count) {
+/* Wake up to `count` waiters; how many were asleep and were woken. */
+static inline int tpi_notify(tpi_event_count *ec, int count) {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&ec->waiters, memory_order_relaxed) == 0) return;
+    if (atomic_load_explicit(&ec->waiters, memory_order_relaxed) == 0) return 0;
     atomic_fetch_add_explicit(&ec->epoch, 1, memory_order_release);
-    tpi_futex_wake(&ec->epoch, count);
+    return tpi_futex_wake(&ec->epoch, count);
 }
 
 #endif

@@ -21,8 +21,9 @@ static inline void tpi_futex_wait_for(_Atomic uint32_t *word, uint32_t expected,
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &limit, NULL, 0);
 }
 
-static inline void tpi_futex_wake(_Atomic uint32_t *word, int count) {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+/* How many threads were woken. */
+static inline int tpi_futex_wake(_Atomic uint32_t *word, int count) {
+    return (int)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
 #endif

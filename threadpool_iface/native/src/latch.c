@@ -45,6 +45,7 @@ static tpi_latch *new_latch(tpi_pool *pool, int32_t n, tpi_task task, void *ctx,
 /* On a pool that cannot go on by itself: run it now. */
 static void run_now(tpi_latch *latch) {
     tpi_region *r = &latch->region;
+    atomic_store_explicit(&latch->loop.next, r->nthr, memory_order_relaxed); /* nothing to claim */
     int32_t code = tpi_pool_parallel(r->pool, r->nthr, r->task, r->ctx);
     if (code) tpi_note_error(r, code);
     atomic_store_explicit(&latch->loop.left, 0, memory_order_release);

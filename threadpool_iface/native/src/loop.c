@@ -13,11 +13,13 @@ void tpi_loop_init(tpi_loop *loop, int32_t n, tpi_task task, void *ctx, int32_t 
 }
 
 bool tpi_loop_run(tpi_loop *loop) {
-    int32_t ran = 0;
+    tpi_task task = loop->task;
+    void *ctx = loop->ctx;
+    int32_t n = loop->n, ran = 0;
     for (;;) {
         int64_t i = atomic_fetch_add_explicit(&loop->next, 1, memory_order_relaxed);
-        if (i >= loop->n) break;
-        loop->task(loop->ctx, (int32_t)i, loop->n);
+        if (i >= n) break;
+        task(ctx, (int32_t)i, n);
         ++ran;
     }
     /* acq_rel: the last one releases what all of them wrote. */

@@ -14,11 +14,12 @@
 #include "waiting.h"
 
 typedef struct {
+    /* What a helper needs to begin, in one cache line: it reads the plain part once. */
+    alignas(64) _Atomic int64_t next;  /* first task nobody has claimed */
     tpi_task task;
     void *ctx;
     int32_t n;
     uint32_t fork_generation;
-    alignas(64) _Atomic int64_t next;  /* first task nobody has claimed */
     alignas(64) _Atomic int32_t left;  /* tasks that have not ended */
     _Atomic int32_t references;        /* the caller's and one for each helper */
     _Atomic uint32_t over;             /* signal word: 2 when the last task has ended */

@@ -113,8 +113,8 @@ static inline void tpi_signal_many(_Atomic uint32_t *word, uint32_t value, int m
     uint32_t old = atomic_exchange_explicit(word, value, memory_order_release);
 #endif
     if (!(old & TPI_ASLEEP)) return;
-    if (meter) tpi_meter_add(&meter->wakes, 1);
-    tpi_futex_wake(word, most);
+    int woken = tpi_futex_wake(word, most);
+    if (meter) tpi_meter_add(&meter->wakes, (uint64_t)woken);
 }
 
 /* The same, for a word that one thread waits for. */

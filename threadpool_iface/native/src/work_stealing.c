@@ -96,13 +96,14 @@ static bool find_while_pausing(worker *me, tpi_item *item, int pauses) {
     return find_work(me, item);
 }
 
-/* Look for work as long as the waiting policy allows. A look takes about as long as four pauses. */
+/* Look for work as long as the waiting policy allows. A look takes as long as several pauses, so the
+ * first, unconditional phase has fewer of them. */
 static bool search(worker *me, tpi_item *item) {
     stealing *pool = me->pool;
     if (find_while_pausing(me, item, pool->patience.pauses / 4)) return true;
     tpi_lull lull = tpi_lull_begin(&pool->patience);
     do {
-        if (find_while_pausing(me, item, lull.burst / 4)) return true;
+        if (find_while_pausing(me, item, lull.burst)) return true;
         if (atomic_load_explicit(&pool->stopping, memory_order_relaxed)) return false;
     } while (tpi_lull_go_on(&lull));
     return false;
@@ -224,8 +225,8 @@ static void notify(stealing *pool, int32_t queued) {
     atomic_thread_fence(memory_order_seq_cst);
     int32_t awake = atomic_load_explicit(&pool->searching, memory_order_seq_cst);
     if (queued <= awake) return;
-    if (pool->patience.meter) tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)(queued - awake));
-    tpi_notify(&pool->idle, queued - awake);
+    int woken = tpi_notify(&pool->idle, queued - awake);
+    if (pool->patience.meter) tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)woken);
 }
 
 /* Put `count` items into the queues, one after the other; how many of them had room. */

@@ -1,0 +1,143 @@
+"""OpenMPPool: the OpenMP runtime that the process has, behind the contract."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..native import lib
+from .fork_join import omp_num_threads_from_environment
+from .native import NativePool, checked_num_threads
+
+if TYPE_CHECKING:
+    import ctypes
+
+#: By preference. LLVM's and Intel's are the same runtime under two names.
+_RUNTIMES = ("libgomp", "libiomp5", "libomp")
+_FILES = {
+    "libgomp": ("libgomp.so.1",),
+    "libiomp5": ("libiomp5.so", os.path.join(sys.prefix, "lib", "libiomp5.so")),
+    "libomp": ("libomp.so", "libomp.so.5", os.path.join(sys.prefix, "lib", "libomp.so")),
+}
+_LLVM = ("libiomp5", "libomp")
+_SCHEDULES = ("static", "dynamic")
+
+
+class OpenMPPool(NativePool):
+    """Regions on an OpenMP runtime's own team, beside whatever else uses that runtime.
+
+    Parameters
+    ----------
+    num_threads : int, optional
+        Size, the caller included. By default the first value of OMP_NUM_THREADS, else
+        min(CPUs of the affinity mask, CPU quota rounded up).
+    runtime : str, optional
+        "libgomp", "libiomp5", "libomp", or the path of such a library. By default the one that this
+        process has loaded already, else the first of these that can be.
+    schedule : "static" or "dynamic"
+        How the tasks of a region that has more of them than threads are shared: contiguous, even
+        blocks, or one by one.
+
+    Attributes
+    ----------
+    runtime : str
+        File name of the library.
+
+    What OpenMP decides stays OpenMP's: each calling thread has a team of its own, how long its
+    threads spin follows OMP_WAIT_POLICY and KMP_BLOCKTIME, `close()` does not end them, and libgomp
+    cannot be used in a forked child of a thread that used it before (that is a ThreadpoolError).
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument outside its domain; a library without GOMP_parallel; two runtimes that cannot be
+        in one process.
+    OSError
+        No such runtime can be loaded.
+    """
+
+    def __init__(
+        self, num_threads: int | None = None, *, runtime: str | None = None,
+        schedule: str = "static",
+    ) -> None:
+        if schedule not in _SCHEDULES:
+            raise ValueError(f'schedule must be "static" or "dynamic", not {schedule!r}')
+        if runtime is not None and not isinstance(runtime, str):
+            raise TypeError(f"runtime must be a str or None, not {runtime!r}")
+        if num_threads is None:
+            num_threads = omp_num_threads_from_environment()
+        library = _load(runtime)
+        size = checked_num_threads(num_threads)
+        functions = [_address(library, name) for name in
+                     ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")]
+        survives_fork = _kind(library._name) != "libgomp"
+        super().__init__(
+            lib.tpi_openmp_new(size, schedule == "dynamic", *functions, survives_fork), size)
+        self.schedule = schedule
+        self.runtime = os.path.basename(library._name)
+
+    def _policy(self) -> list[str]:
+        return [self.runtime, self.schedule]
+
+
+def _kind(path: str) -> str:
+    """libgomp, libiomp5 or libomp; empty for anything else."""
+    found = re.match(r"(libgomp|libiomp5|libomp)\b", os.path.basename(path).replace("-", "."))
+    return found[1] if found else ""
+
+
+def _loaded() -> list[str]:
+    """Paths of the OpenMP runtimes in this process."""
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        paths = {line.split(maxsplit=5)[5].strip() for line in maps if line.count("/")}
+    return sorted(path for path in paths if _kind(path) and ".so" in path)
+
+
+def _candidates(runtime: str | None, loaded: list[str]) -> Iterator[str]:
+    if runtime is not None and runtime not in _RUNTIMES:
+        yield runtime
+        return
+    for kind in _RUNTIMES if runtime is None else (runtime,):
+        yield from (path for path in loaded if _kind(path) == kind)
+    for kind in _RUNTIMES if runtime is None else (runtime,):
+        yield from _FILES[kind]
+
+
+def _load(runtime: str | None) -> ctypes.CDLL:
+    from ctypes import CDLL  # not needed by who only imports the package
+
+    loaded = _loaded()
+    errors = []
+    for path in _candidates(runtime, loaded):
+        _refuse_a_second_llvm_runtime(path, loaded)
+        try:
+            return CDLL(path)
+        except OSError as error:
+            errors.append(str(error))
+    raise OSError(f"no OpenMP runtime for OpenMPPool(runtime={runtime!r}): {'; '.join(errors)}")
+
+
+def _refuse_a_second_llvm_runtime(path: str, loaded: list[str]) -> None:
+    """The second of LLVM's runtimes in a process aborts it (OMP: Error #15)."""
+    if _kind(path) not in _LLVM or os.environ.get("KMP_DUPLICATE_LIB_OK"):
+        return
+    for other in loaded:
+        same_file = os.path.realpath(path) == os.path.realpath(other)
+        by_name = "/" not in path and _kind(path) == _kind(other)  # the loader finds it again
+        if _kind(other) in _LLVM and not (same_file or by_name):
+            raise ValueError(f"runtime {path!r} cannot be loaded beside {other!r}: a process can "
+                             "have one of libiomp5 and libomp")
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    from ctypes import c_void_p, cast
+
+    try:
+        function = getattr(library, name)
+    except AttributeError:
+        raise ValueError(f"runtime {library._name!r} is no OpenMP runtime: it has no {name}"
+                         ) from None
+    return cast(function, c_void_p).value or 0
