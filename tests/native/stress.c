@@ -1,11 +1,12 @@
-/* Stress of the C core, for the sanitizers: many callers, pools and sizes, nested regions, failing
- * tasks, a default that is replaced, pools closed while in use, threads that end with a pool
- * active. Every task must run exactly once, and must see what the caller wrote before the region;
- * the caller must see what every task wrote.
+/* Stress of the C core, for the sanitizers and for the soak: many callers, pools and sizes, nested
+ * regions, gangs, asynchronous regions, failing tasks, a default that is replaced, pools closed while
+ * in use, threads that end with a pool active. Every task must run exactly once, and must see what
+ * the caller wrote before the region; the caller must see what every task wrote.
  *
  *     stress [seed [rounds [seconds before it is called hung]]]
  *
- * Exits with 0 and "ok", or with 1 and what went wrong; a hang ends in SIGALRM. */
+ * Exits with 0, "ok" and the number of regions, or with 1 and what went wrong; a hang ends in
+ * SIGALRM. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ static tpi_pool *shared[POOLS];
 static uint32_t seed = 1;
 static int rounds = 300;
 static atomic_int failures;
+static atomic_long regions;
 
 static void fail(const char *what, int a, int b) {
     fprintf(stderr, "stress: %s (%d, %d), seed %u\n", what, a, b, seed);
@@ -72,15 +74,69 @@ static void check_round(const round_state *r, int n, int code, int may_be_closed
     if (code != (r->failing < 0 ? 0 : 77)) fail("a region returned", code, r->failing);
 }
 
+static int new_round(uint32_t *random, round_state *r) {
+    memset(r, 0, sizeof *r);
+    int n = r->before = 1 + (int)(next(random) >> 8) % MOST;
+    r->depth = (next(random) >> 16) % 5 == 0;
+    r->failing = (next(random) >> 16) % 7 == 0 ? (int)(next(random) >> 8) % n : -1;
+    atomic_fetch_add_explicit(&regions, 1, memory_order_relaxed);
+    return n;
+}
+
 static void one_round(uint32_t *random, tpi_pool *pool, int may_be_closed) {
     round_state r;
-    memset(&r, 0, sizeof r);
-    int n = 1 + (int)(next(random) >> 8) % MOST;
-    r.before = n;
-    r.depth = (next(random) >> 16) % 5 == 0;
-    r.failing = (next(random) >> 16) % 7 == 0 ? (int)(next(random) >> 8) % n : -1;
+    int n = new_round(random, &r);
     int code = pool ? tpi_pool_parallel(pool, n, task, &r) : tpi_parallel(n, task, &r);
     check_round(&r, n, code, may_be_closed);
+}
+
+/* Several regions at once, waited for in another order than they were started in. */
+static void asynchronous_rounds(uint32_t *random, tpi_pool *pool, int may_be_closed) {
+    enum { AT_ONCE = 3 };
+    round_state r[AT_ONCE];
+    tpi_latch *latches[AT_ONCE] = {NULL};
+    int n[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; ++i) {
+        n[i] = new_round(random, &r[i]);
+        int code = tpi_pool_submit(pool, n[i], task, &r[i], &latches[i]);
+        if (code && !(may_be_closed && code == TPI_E_CLOSED)) fail("submit returned", code, i);
+    }
+    for (int i = AT_ONCE - 1; i >= 0; --i) {
+        if (!latches[i]) continue;
+        check_round(&r[i], n[i], tpi_latch_wait(latches[i]), may_be_closed);
+        tpi_latch_release(latches[i]);
+    }
+}
+
+/* -- a gang, checked ----------------------------------------------------------------------- */
+
+typedef struct {
+    int failing, phases;
+    int written[MOST]; /* plain: each by its own task, read by its neighbour after the barrier */
+} gang_state;
+
+static int32_t gang_task(void *ctx, int32_t i, int32_t n) {
+    gang_state *g = ctx;
+    for (int phase = 1; phase <= g->phases; ++phase) {
+        if (i == g->failing && phase == g->phases) return 77;
+        g->written[i] = phase;
+        int32_t code = tpi_barrier();
+        if (code) return code;
+        if (g->written[(i + 1) % n] != phase) fail("a task missed a phase", i, phase);
+        code = tpi_barrier();
+        if (code) return code;
+    }
+    return 0;
+}
+
+static void one_gang(uint32_t *random, tpi_pool *pool, int may_be_closed) {
+    gang_state g = {.failing = -1, .phases = 1 + (int)(next(random) >> 16) % 4};
+    int n = 1 + (int)(next(random) >> 8) % tpi_pool_num_threads(pool);
+    if ((next(random) >> 16) % 7 == 0) g.failing = (int)(next(random) >> 8) % n;
+    atomic_fetch_add_explicit(&regions, 1, memory_order_relaxed);
+    int code = tpi_pool_run_together(pool, n, gang_task, &g);
+    if (may_be_closed && code == TPI_E_CLOSED) return;
+    if (code != (g.failing < 0 ? 0 : 77)) fail("a gang returned", code, g.failing);
 }
 
 /* -- what the threads do ------------------------------------------------------------------- */
@@ -89,6 +145,9 @@ static void *caller(void *arg) {
     uint32_t random = seed * 2654435761u + (uint32_t)(uintptr_t)arg;
     for (int i = 0; i < rounds; ++i) {
         tpi_pool *pool = shared[(next(&random) >> 16) % POOLS];
+        if (i % 7 == 0) tpi_pool_park(pool);
+        if (i % 11 == 0) one_gang(&random, pool, 0);
+        if (i % 5 == 0) asynchronous_rounds(&random, pool, 0);
         if (i % 3 == 0) {
             one_round(&random, pool, 0);
             continue;
@@ -132,7 +191,11 @@ static void *replacer(void *arg) {
 /* Pools of its own, closed by one thread while another calls them. */
 static void *closing_caller(void *arg) {
     uint32_t random = seed + 99;
-    for (int i = 0; i < 50; ++i) one_round(&random, arg, 1);
+    for (int i = 0; i < 50; ++i) {
+        one_round(&random, arg, 1);
+        if (i % 10 == 0) one_gang(&random, arg, 1);
+        if (i % 10 == 5) asynchronous_rounds(&random, arg, 1);
+    }
     return NULL;
 }
 
@@ -163,10 +226,13 @@ int main(int argc, char **argv) {
     pthread_create(&threads[CALLERS + 1], NULL, closer, NULL);
     for (int i = 0; i < CALLERS + 2; ++i) pthread_join(threads[i], NULL);
     for (int i = 0; i < POOLS; ++i) {
+        tpi_stats stats;
+        tpi_pool_stats(shared[i], &stats);
+        if (stats.regions == 0 || stats.tasks < stats.regions) fail("counters", i, 0);
         tpi_pool_close(shared[i]);
         tpi_pool_release(shared[i]);
     }
     if (atomic_load(&failures)) return 1;
-    puts("ok");
+    printf("ok, %ld regions\n", atomic_load(&regions));
     return 0;
 }

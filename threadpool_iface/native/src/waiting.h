@@ -114,7 +114,7 @@ static inline void tpi_signal_many(_Atomic uint32_t *word, uint32_t value, int m
 #endif
     if (!(old & TPI_ASLEEP)) return;
     int woken = tpi_futex_wake(word, most);
-    if (meter) tpi_meter_add(&meter->wakes, (uint64_t)woken);
+    if (meter && woken > 0) tpi_meter_add(&meter->wakes, (uint64_t)woken);
 }
 
 /* The same, for a word that one thread waits for. */

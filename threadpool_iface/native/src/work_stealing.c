@@ -226,7 +226,8 @@ static void notify(stealing *pool, int32_t queued) {
     int32_t awake = atomic_load_explicit(&pool->searching, memory_order_seq_cst);
     if (queued <= awake) return;
     int woken = tpi_notify(&pool->idle, queued - awake);
-    if (pool->patience.meter) tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)woken);
+    if (pool->patience.meter && woken > 0)
+        tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)woken);
 }
 
 /* Put `count` items into the queues, one after the other; how many of them had room. */
