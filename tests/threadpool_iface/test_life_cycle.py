@@ -286,3 +286,20 @@ time.sleep(0.1)
 print(len(os.listdir("/proc/self/task")))
 """)
     assert done.stdout == "1\n", done.stderr
+
+
+@pytest.mark.parametrize("pool", KINDS)
+def test_closing_in_a_late_exit_handler_does_not_wait_for_daemon_threads(pool):
+    code = f"""
+import atexit, threading, time
+atexit.register(lambda: pool.close())  # runs after the library's own handler
+from threadpool_iface import *
+pool = {pool}
+threading.Thread(target=pool.parallel_for, args=(2, lambda i, n: time.sleep(1000)),
+                 daemon=True).start()
+time.sleep(0.1)
+print("end")
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True,
+                          text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
