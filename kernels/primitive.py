@@ -175,7 +175,8 @@ class Primitive(ABC):
         threads = _distinct_threads(scratch, split.threads_offset, tasks)
         where = get_threadpool() if stream is None else stream.threadpool
         self._emit("exec", split, f"created:{tasks}/ran:{threads}",
-                   "caller" if pool == CALLER or where is None else where, f"{milliseconds:.3f}")
+                   "caller" if pool == CALLER or where is None else
+                   f"{type(where).__name__}:{where.num_threads}", f"{milliseconds:.3f}")
         return code
 
     def _emit(self, event: str, split: Split, *rest: object) -> None:

@@ -7,11 +7,11 @@ The C core holds the truth; this module keeps the Python objects that belong to 
 
 from __future__ import annotations
 
-import os
 import threading
 from types import TracebackType
 from typing import Any, Final
 
+from . import settings
 from .errors import check
 from .iface import ThreadpoolIface, pool_of
 from .native import ffi, lib
@@ -180,14 +180,16 @@ def in_parallel() -> bool:
 
 
 def default_from_environment() -> None:
-    """Make the default pool that THREADPOOL_IFACE_POOL names; its threads start when used.
+    """Make the default pool that the environment names; its threads start when used.
+
+    THREADPOOL_IFACE_POOL decides; without it ITEX_OMP_THREADPOOL.
 
     Raises
     ------
     ValueError
-        The variable has another value than omp, eigen or sequential.
+        A variable has a value outside its domain.
     """
-    name = os.environ.get(VARIABLE, "").strip()
+    name = settings.variable(VARIABLE) or settings.itex_pool()
     if not name:
         return
     from . import pools

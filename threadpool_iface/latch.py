@@ -26,7 +26,7 @@ class Latch:
         check(lib.tpi_pool_submit(pool._native, n, self._task.native, self._task.ctx, result), pool)
         self._native = ffi.gc(result[0], lib.tpi_latch_release)
         _running.add(self)
-    
+
     @property
     def ended(self) -> bool:
         """Whether all of its tasks have ended."""

@@ -118,9 +118,9 @@ class Prepared:
     def raise_for(self, code: int, pool: Callable[[], object]) -> None:
         """Raise what a region that ended with `code` failed of."""
         kept = take_pending() if self._python else None
-        if self._python and self._python.failures:
-            if kept is None or isinstance(kept, Exception):
-                self._python.raise_first()  # a pool that failed as well failed later
+        interrupted = kept is not None and not isinstance(kept, Exception)
+        if self._python and self._python.failures and not interrupted:
+            self._python.raise_first()  # a pool that failed as well failed later
         if kept is not None:
             raise kept
         check(code, pool())

@@ -1,5 +1,5 @@
-"""`python -m tests.native.soak [REGIONS]`: so many regions (10 million unless told) of random sizes,
-callers, pools, gangs, asynchronous ones and errors, without a sanitizer, at full speed.
+"""`python -m tests.native.soak [REGIONS]`: so many regions (10 million unless told) of random
+sizes, callers, pools, gangs, asynchronous ones and errors, without a sanitizer, at full speed.
 """
 
 from __future__ import annotations

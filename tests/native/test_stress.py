@@ -1,5 +1,5 @@
-"""The C core under ThreadSanitizer, AddressSanitizer and UndefinedBehaviorSanitizer, built by gcc and
-by clang, and proof that the stress catches bugs.
+"""The C core under ThreadSanitizer, AddressSanitizer and UndefinedBehaviorSanitizer, built by gcc
+and by clang, and proof that the stress catches bugs.
 
 `stress.c` runs clean as it is. Each planted bug is one line of the core changed by a macro; a
 stress that did not fail on it would prove nothing.

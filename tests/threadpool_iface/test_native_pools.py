@@ -89,7 +89,7 @@ def test_affinity_is_checked_and_degrades(kind):
     with pytest.raises(ValueError, match="affinity has CPU 100000; this machine has CPUs"):
         kind(2, affinity=[100000])
     with pytest.raises(TypeError, match="affinity"):
-        kind(2, affinity="0")
+        kind(2, affinity=0)
     with kind(2, affinity=allowed_cpus()) as pool:
         pool.parallel_for(2, lambda i, n: None)
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
 
-from ..arguments import MAX_THREADS
+from .. import settings
 from ..native import lib
-from .native import (
-    DEFAULT_BLOCKTIME,
-    NativePool,
-    checked_num_threads,
-    native_affinity,
-    native_blocktime,
-    native_handle,
-    shown_blocktime,
-)
+from .affinity import affinity_cpus, kmp_affinity_cpus
+from .native import WorkersPool, checked_num_threads, native_blocktime
 
 _SCHEDULES = ("static", "dynamic")
 
 
-class OmpLikePool(NativePool):
+class OmpLikePool(WorkersPool):
     """A native fork-join pool: the fastest start and end of a region.
 
     Parameters
@@ -36,9 +27,10 @@ class OmpLikePool(NativePool):
         How the tasks of a region that has more of them than threads are shared: contiguous, even
         blocks; or one by one, as threads get free. A pool of more threads than this process may run
         at once lets threads claim whole blocks, since it cannot know which of them the kernel runs.
-    affinity : sequence of int, optional
-        CPUs to bind the workers to, in turn, the calling thread's first. CPUs that this process may
-        not use are left out with a warning.
+    affinity : "compact", "scatter" or sequence of int, optional
+        CPUs to bind the workers to: neighbouring threads near to each other, or far apart; or these
+        CPUs in turn. The first is the calling thread's, which is not moved. CPUs that this process
+        may not use are left out with a warning. By default KMP_AFFINITY, else no binding.
     stats : bool
         Count more in `stats()` than regions and tasks.
 
@@ -53,48 +45,25 @@ class OmpLikePool(NativePool):
 
     def __init__(
         self, num_threads: int | None = None, *, blocktime: float | None = None,
-        schedule: str = "static", affinity: Sequence[int] | None = None, stats: bool = False,
+        schedule: str = "static", affinity: str | Sequence[int] | None = None, stats: bool = False,
     ) -> None:
         if schedule not in _SCHEDULES:
             raise ValueError(f'schedule must be "static" or "dynamic", not {schedule!r}')
         if num_threads is None:
-            num_threads = omp_num_threads_from_environment()
+            num_threads = settings.omp_num_threads()
         if blocktime is None:
-            blocktime = _kmp_blocktime()
-        cpus = native_affinity(affinity)
+            blocktime = settings.kmp_blocktime()
         native_blocktime(blocktime)
+        wanted = settings.kmp_affinity() if affinity is None else None
+        show = settings.kmp_settings()
+        cpus = affinity_cpus(affinity)
         size = checked_num_threads(num_threads)
-        super().__init__(
-            native_handle(lambda options: lib.tpi_fork_join_new(options, schedule == "dynamic"),
-                          size, blocktime, cpus, stats),
-            size,
-        )
+        cpus = cpus or kmp_affinity_cpus(wanted, size)
+        super().__init__(lambda options: lib.tpi_fork_join_new(options, schedule == "dynamic"),
+                         size, blocktime, cpus, stats)
         self.schedule = schedule
-        self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
+        if show:
+            settings.print_settings_once(size, self.blocktime, cpus)
 
     def _policy(self) -> list[str]:
-        return [self.schedule, f"blocktime {shown_blocktime(self.blocktime)}"]
-
-
-def omp_num_threads_from_environment() -> int | None:
-    text = os.environ.get("OMP_NUM_THREADS", "").strip()
-    if not text:
-        return None
-    first = text.split(",")[0].strip()
-    if not first.isdecimal() or not 1 <= int(first) <= MAX_THREADS:
-        raise ValueError(f"OMP_NUM_THREADS must start with a number in 1..{MAX_THREADS}, "
-                         f"not {text!r}")
-    return int(first)
-
-
-def _kmp_blocktime() -> float | None:
-    """KMP_BLOCKTIME in microseconds."""
-    text = os.environ.get("KMP_BLOCKTIME", "").strip()
-    if not text:
-        return None
-    if text.lower() == "infinite":
-        return math.inf
-    if not text.isdecimal():
-        raise ValueError("KMP_BLOCKTIME must be a number of milliseconds or infinite, "
-                         f"not {text!r}")
-    return 1000.0 * int(text)
+        return [self.schedule, *super()._policy()]

@@ -1,4 +1,4 @@
-"""What the native pools share: their size, blocktime, affinity, and regions of Python callables."""
+"""What the native pools share: their size, blocktime, affinity, and regions of callables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..arguments import MAX_THREADS, checked_int
 from ..errors import OversubscriptionWarning
 from ..iface import ThreadpoolIface
 from ..native import ffi
-from ..topology import allowed_cpus, default_num_threads, existing_cpus
+from ..topology import default_num_threads
 
 #: Microseconds that an idle thread keeps looking for work. With 2 ms, regions that come 1 ms apart
 #: start in 1 us; with 200 us the threads sleep by then and waking one costs 50.
@@ -49,11 +49,33 @@ class NativePool(ThreadpoolIface):
         self._run_region(n, fn)
 
 
-def native_handle(
+class WorkersPool(NativePool):
+    """A pool whose workers the C core starts: what OmpLikePool and EigenLikePool share."""
+
+    #: Microseconds that an idle worker keeps looking for work; `math.inf`: it never sleeps.
+    blocktime: float
+    #: The CPU that each thread but the caller is bound to, from the caller's on, in turn; empty:
+    #: the kernel chooses.
+    affinity: tuple[int, ...]
+
+    def __init__(
+        self, make: Callable[[Any], Any], num_threads: int, blocktime: float | None,
+        cpus: Sequence[int], stats: bool,
+    ) -> None:
+        """`make(tpi_pool_options *)` returns the C pool."""
+        super().__init__(_native_handle(make, num_threads, blocktime, cpus, stats), num_threads)
+        self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
+        self.affinity = tuple(cpus)
+
+    def _policy(self) -> list[str]:
+        shown = [f"blocktime {_shown_blocktime(self.blocktime)}"]
+        return [*shown, f"on CPUs {list(self.affinity)}"] if self.affinity else shown
+
+
+def _native_handle(
     make: Callable[[Any], Any], num_threads: int, blocktime: float | None, cpus: Sequence[int],
     stats: bool,
 ) -> Any:
-    """What `make(tpi_pool_options *)` returns."""
     if not isinstance(stats, bool):
         raise TypeError(f"stats must be a bool, not {stats!r}")
     numbers = ffi.new("int32_t[]", list(cpus))
@@ -64,8 +86,7 @@ def native_handle(
     return make(options)
 
 
-def shown_blocktime(blocktime: float) -> str:
-    """For a repr."""
+def _shown_blocktime(blocktime: float) -> str:
     return "for ever" if math.isinf(blocktime) else f"{blocktime:g} us"
 
 
@@ -103,33 +124,3 @@ def native_blocktime(blocktime: float | None) -> int:
     if blocktime > 2**53:
         return _FOREVER
     return math.ceil(blocktime)
-
-
-def native_affinity(affinity: Sequence[int] | None) -> list[int]:
-    """The CPUs to bind to: those asked for that are allowed. Empty: no binding.
-
-    Raises
-    ------
-    TypeError
-        Not a sequence of integers.
-    ValueError
-        A CPU that does not exist, or none that is allowed.
-    """
-    if affinity is None:
-        return []
-    if isinstance(affinity, (str, bytes)) or not hasattr(affinity, "__iter__"):
-        raise TypeError(f"affinity must be a sequence of CPU numbers or None, not {affinity!r}")
-    exist = existing_cpus()
-    cpus = [checked_int(cpu, f"affinity[{i}]", 0) for i, cpu in enumerate(affinity)]
-    for cpu in cpus:
-        if cpu not in exist:
-            raise ValueError(f"affinity has CPU {cpu}; this machine has CPUs {exist}")
-    allowed = set(allowed_cpus())
-    kept = [cpu for cpu in cpus if cpu in allowed]
-    if not kept:
-        raise ValueError(f"affinity {cpus} has no CPU that this process may use: {sorted(allowed)}")
-    if len(kept) < len(cpus):
-        dropped = sorted(set(cpus) - allowed)
-        warnings.warn(f"affinity: CPUs {dropped} are not allowed for this process and are left out",
-                      UserWarning, stacklevel=3)
-    return kept

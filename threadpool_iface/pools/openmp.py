@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .. import settings
 from ..native import lib
-from .fork_join import omp_num_threads_from_environment
 from .native import NativePool, checked_num_threads
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class OpenMPPool(NativePool):
         if runtime is not None and not isinstance(runtime, str):
             raise TypeError(f"runtime must be a str or None, not {runtime!r}")
         if num_threads is None:
-            num_threads = omp_num_threads_from_environment()
+            num_threads = settings.omp_num_threads()
         library = _load(runtime)
         size = checked_num_threads(num_threads)
         functions = [_address(library, name) for name in

@@ -11,18 +11,11 @@ from ..iface import ASYNCHRONOUS
 from ..latch import Latch
 from ..native import lib
 from ..region import MAX_TASKS, native_task
-from .native import (
-    DEFAULT_BLOCKTIME,
-    NativePool,
-    checked_num_threads,
-    native_affinity,
-    native_blocktime,
-    native_handle,
-    shown_blocktime,
-)
+from .affinity import affinity_cpus
+from .native import WorkersPool, checked_num_threads, native_blocktime
 
 
-class EigenLikePool(NativePool):
+class EigenLikePool(WorkersPool):
     """A native work-stealing pool: uneven tasks, many callers at once, single tasks.
 
     Parameters
@@ -32,9 +25,8 @@ class EigenLikePool(NativePool):
     blocktime : float, optional
         Microseconds that an idle worker keeps looking for work before it sleeps; `math.inf`: never
         sleeps. 2000 by default.
-    affinity : sequence of int, optional
-        CPUs to bind the workers to, in turn, the calling thread's first. CPUs that this process may
-        not use are left out with a warning.
+    affinity : "compact", "scatter" or sequence of int, optional
+        As for `OmpLikePool`; no variable is consulted.
     asynchronous : bool
         The method `parallel_for` returns at once, and `wait()` waits. Everything that runs on the
         active pool (`parallel`, primitives) waits all the same.
@@ -52,19 +44,16 @@ class EigenLikePool(NativePool):
 
     def __init__(
         self, num_threads: int | None = None, *, blocktime: float | None = None,
-        affinity: Sequence[int] | None = None, asynchronous: bool = False, stats: bool = False,
+        affinity: str | Sequence[int] | None = None, asynchronous: bool = False,
+        stats: bool = False,
     ) -> None:
         if not isinstance(asynchronous, bool):
             raise TypeError(f"asynchronous must be a bool, not {asynchronous!r}")
-        cpus = native_affinity(affinity)
         native_blocktime(blocktime)
+        cpus = affinity_cpus(affinity)
         size = checked_num_threads(num_threads)
-        super().__init__(
-            native_handle(lambda options: lib.tpi_work_stealing_new(options, asynchronous),
-                          size, blocktime, cpus, stats),
-            size,
-        )
-        self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
+        super().__init__(lambda options: lib.tpi_work_stealing_new(options, asynchronous),
+                         size, blocktime, cpus, stats)
         self._asynchronous = asynchronous
         self._started = _Started()
 
@@ -139,7 +128,7 @@ class EigenLikePool(NativePool):
         return latch
 
     def _policy(self) -> list[str]:
-        policy = ["work-stealing", f"blocktime {shown_blocktime(self.blocktime)}"]
+        policy = ["work-stealing", *super()._policy()]
         return [*policy, "asynchronous"] if self._asynchronous else policy
 
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from math import ceil
 
+from .files import cpu_list, read_text
+
 CGROUP_ROOT = "/sys/fs/cgroup"
 
 
@@ -16,21 +18,8 @@ def allowed_cpus() -> list[int]:
 
 def existing_cpus(present: str = "/sys/devices/system/cpu/present") -> list[int]:
     """The CPUs this machine has, ascending, whether or not this process may use them."""
-    listed = _cpu_list((_read(present) or "").strip())
+    listed = cpu_list(read_text(present) or "")
     return listed or sorted({*range(os.cpu_count() or 1), *allowed_cpus()})
-
-
-def _cpu_list(text: str) -> list[int]:
-    """The numbers of a kernel CPU list, such as 0-3,8; empty if it is not one."""
-    cpus: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        if not dash:
-            last = first
-        if not (first.isdecimal() and last.isdecimal()):
-            return []
-        cpus.update(range(int(first), int(last) + 1))
-    return sorted(cpus)
 
 
 def default_num_threads() -> int:
@@ -46,17 +35,9 @@ def cpu_quota(root: str = CGROUP_ROOT, membership: str = "/proc/self/cgroup") ->
     return min(found, default=None)
 
 
-def _read(path: str) -> str | None:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read()
-    except (OSError, ValueError):
-        return None
-
-
 def _folders(root: str, membership: str) -> Iterator[str]:
     """The process's cgroup folders, v2 and v1, and those above them."""
-    for line in (_read(membership) or "").splitlines():
+    for line in (read_text(membership) or "").splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
@@ -69,10 +50,10 @@ def _folders(root: str, membership: str) -> Iterator[str]:
 
 
 def _limits(folder: str) -> Iterator[float]:
-    v2 = (_read(f"{folder}/cpu.max") or "").split()
+    v2 = (read_text(f"{folder}/cpu.max") or "").split()
     if len(v2) == 2 and v2[0].isdigit() and int(v2[1]) > 0:
         yield int(v2[0]) / int(v2[1])
-    quota = (_read(f"{folder}/cpu.cfs_quota_us") or "").strip()
-    period = (_read(f"{folder}/cpu.cfs_period_us") or "").strip()
+    quota = (read_text(f"{folder}/cpu.cfs_quota_us") or "").strip()
+    period = (read_text(f"{folder}/cpu.cfs_period_us") or "").strip()
     if quota.isdigit() and period.isdigit() and int(quota) > 0 and int(period) > 0:
         yield int(quota) / int(period)
