@@ -106,8 +106,8 @@ def run(code, **variables):
             "ITEX_OMP_THREADPOOL", "THREADPOOL_IFACE_POOL")
     env = {k: v for k, v in os.environ.items() if k not in ours} | variables
     prelude = "from threadpool_iface import *\nimport warnings\nwarnings.simplefilter('ignore')\n"
-    return subprocess.run([sys.executable, "-c", prelude + code], env=env, text=True, capture_output=True,
-                          timeout=120)
+    return subprocess.run([sys.executable, "-c", prelude + code], env=env, text=True,
+                          capture_output=True, timeout=120)
 
 
 FIRST, LAST = allowed_cpus()[0], allowed_cpus()[-1]
