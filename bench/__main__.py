@@ -70,11 +70,13 @@ def _plan(options: argparse.Namespace, shapes: list[Conv | Gemm] | None) -> list
     return [g for s in sections for g in groups(s, present, options.quick, shapes)]
 
 
-def _note_missing(console: Console, names: Sequence[str]) -> None:
+def note_missing(console: Console, names: Sequence[str]) -> None:
+    """One line on what to install for the contenders that are left out."""
     absent = sorted({package for name in names for package in missing(name)})
     if absent:
-        console.print(f"not installed, so left out: {', '.join(absent)} (pip install "
-                      "'.[peers]' brings them)", style="yellow")
+        console.print(f"not installed, so left out: {', '.join(absent)} (pip install '.[peers]' "
+                      "brings torch and onnxruntime; lib*-dev are the system's packages)",
+                      style="yellow")
 
 
 def _measure(plan: list[Group], options: argparse.Namespace, console: Console) -> None:
@@ -121,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ShapeError, OSError) as error:
         print(f"python -m bench: {error}", file=sys.stderr)
         return 2
-    _note_missing(console, options.contenders)
+    note_missing(console, options.contenders)
     plan = _plan(options, shapes)
     if not plan:
         print("python -m bench: no chosen contender takes part in a chosen section",

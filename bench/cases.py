@@ -14,11 +14,15 @@ from .shapes import Conv, Gemm
 class Case:
     """A problem, and how to split it where the contender lets us choose."""
 
-    section: str  # "latency", "skewed", "gemm", "conv", "peak"
+    section: str  # the name of a contender's method: "latency", "skewed", "gemm", "conv", ...
     shape: Gemm | Conv | None = None
     idle: str = ""  # latency: "hot", "slept" or "busy" before each region
-    microseconds: float = 0.0  # skewed: about how long the loop takes on one thread
+    microseconds: float = 0.0  # about how long a loop, or a region's task, takes on one thread
     bound: int | str | None = None  # tasks created for, or "execution"
+    skew: str = ""  # loop: how the chunks' costs differ
+    body: str = ""  # regions: "empty", "rendezvous" or "delay"
+    tasks: int = 0  # regions: how many, 0 for one for each thread
+    chunk: int = 0  # loop_overhead: iterations in a task
 
     def __str__(self) -> str:
         return str(self.shape) if self.shape else self.idle or f"{self.microseconds:g} us"

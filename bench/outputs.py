@@ -24,7 +24,9 @@ from .turns import Measurement
 COLOURS = {"sequential": "#9e9e9e", "omp": "#1565c0", "omp-dynamic": "#64b5f6",
            "eigen": "#ef6c00", "numpy": "#4caf50", "prange": "#ba68c8", "libgomp": "#795548",
            "libgomp-dynamic": "#bcaaa4", "torch": "#d32f2f", "torch-nchw": "#e57373",
-           "torch-prepacked": "#b71c1c", "onnxruntime": "#00897b"}
+           "torch-prepacked": "#b71c1c", "onnxruntime": "#00897b", "libomp": "#283593",
+           "libomp-dynamic": "#9fa8da", "libiomp5": "#0097a7", "tbb": "#558b2f",
+           "tbb-auto": "#aed581", "eigen-ref": "#ffb74d"}
 
 
 def write_json(path: Path, groups: Sequence[Group]) -> None:

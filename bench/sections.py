@@ -12,8 +12,9 @@ from .turns import Measurement, Table
 SECTIONS = ("latency", "skewed", "gemm", "conv", "decomposition")
 POOLS = ("sequential", "omp", "eigen")
 CONTENDERS = {
-    "latency": ("omp", "eigen", "libgomp"),
-    "skewed": ("sequential", "omp", "omp-dynamic", "eigen", "libgomp", "libgomp-dynamic", "prange"),
+    "latency": ("omp", "eigen", "libgomp", "libomp", "libiomp5", "tbb", "eigen-ref"),
+    "skewed": ("sequential", "omp", "omp-dynamic", "eigen", "libgomp", "libgomp-dynamic", "libomp",
+               "libomp-dynamic", "libiomp5", "tbb", "tbb-auto", "eigen-ref", "prange"),
     "gemm": (*POOLS, "numpy", "prange", "torch", "onnxruntime"),
     "conv": (*POOLS, "torch", "torch-nchw", "torch-prepacked", "onnxruntime"),
     "decomposition": ("omp", "eigen"),

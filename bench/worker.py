@@ -33,7 +33,7 @@ class Job:
 
     def __init__(self, prepared: Prepared, seconds: float) -> None:
         self.prepared = prepared
-        self.count = self._calibrate(seconds)
+        self.count = prepared.block or self._calibrate(seconds)
 
     def _time(self, count: int) -> np.ndarray:
         call = self.prepared.call

@@ -7,16 +7,22 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from ..native import peers
+
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a contender's class is, what it is made with, and the packages it needs."""
+    """Where a contender's class is, what it is made with, and what it needs.
+
+    `needs` are Python packages, `runtime` is one of `native.peers`.
+    """
 
     module: str
     cls: str
     options: tuple[Any, ...] = ()
     needs: tuple[str, ...] = ()
     label: str = ""
+    runtime: str = ""
 
 
 CONTENDERS = {
@@ -28,6 +34,19 @@ CONTENDERS = {
     "eigen-8": Entry("ours", "Ours", ("EigenLikePool", None, 8), label="EigenLikePool(8)"),
     "libgomp": Entry("openmp", "OpenMP", ("static",), label="libgomp"),
     "libgomp-dynamic": Entry("openmp", "OpenMP", ("dynamic",), label="libgomp dynamic"),
+    "omp+omp": Entry("ours", "Ours", ("OmpLikePool", None, None, "OmpLikePool"),
+                     label="two OmpLikePools"),
+    "eigen+eigen": Entry("ours", "Ours", ("EigenLikePool", None, None, "EigenLikePool"),
+                         label="two EigenLikePools"),
+    "omp+eigen": Entry("ours", "Ours", ("OmpLikePool", None, None, "EigenLikePool"),
+                       label="OmpLikePool and EigenLikePool"),
+    "libomp": Entry("runtimes", "Runtime", ("libomp",), label="libomp", runtime="libomp"),
+    "libomp-dynamic": Entry("runtimes", "Runtime", ("libomp", True), label="libomp dynamic",
+                            runtime="libomp"),
+    "libiomp5": Entry("runtimes", "Runtime", ("libiomp5",), label="libiomp5", runtime="libiomp5"),
+    "tbb": Entry("runtimes", "Runtime", ("tbb",), label="oneTBB", runtime="tbb"),
+    "tbb-auto": Entry("runtimes", "Runtime", ("tbb", True), label="oneTBB auto", runtime="tbb"),
+    "eigen-ref": Entry("runtimes", "Eigen", label="Eigen", runtime="eigen"),
     "numpy": Entry("numpy_openblas", "NumPy", label="NumPy/OpenBLAS"),
     "prange": Entry("numba_prange", "Prange", label="numba prange"),
     "torch": Entry("pytorch", "Torch", ("channels_last",), ("torch",), "torch"),
@@ -39,8 +58,12 @@ CONTENDERS = {
 
 
 def missing(name: str) -> list[str]:
-    """Packages a contender needs that are not installed."""
-    return [package for package in CONTENDERS[name].needs if find_spec(package) is None]
+    """Packages, Python's or the system's, that a contender needs and that are not installed."""
+    entry = CONTENDERS[name]
+    absent = [package for package in entry.needs if find_spec(package) is None]
+    if entry.runtime and not peers.present(entry.runtime):
+        absent.append(peers.INSTALL[entry.runtime])
+    return absent
 
 
 def create(name: str, threads: int) -> Any:

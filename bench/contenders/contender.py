@@ -23,11 +23,14 @@ class Prepared:
         Turns what `call` returned into the array that contenders must agree on; None: no array.
     times_itself
         `call(count)` returns the seconds of each of `count` runs, measured in C.
+    block
+        Runs in a block, where the method prescribes them; None: as many as there is time for.
     """
 
     call: Callable[..., Any]
     result: Callable[[Any], np.ndarray] | None = None
     times_itself: bool = False
+    block: int | None = None
 
 
 class Contender:
@@ -48,12 +51,32 @@ class Contender:
     def peak(self, case: Case) -> Prepared | None:
         return None
 
+    def loop(self, case: Case) -> Prepared | None:
+        return None
+
+    def regions(self, case: Case) -> Prepared | None:
+        return None
+
+    def region_overhead(self, case: Case) -> Prepared | None:
+        return None
+
+    def barrier_overhead(self, case: Case) -> Prepared | None:
+        return None
+
+    def loop_overhead(self, case: Case) -> Prepared | None:
+        return None
+
     def prepare(self, case: Case) -> Prepared | None:
         return getattr(self, case.section)(case)  # type: ignore[no-any-return]
 
 
 #: Dependent multiply-adds that take about a nanosecond: 4 cycles each at 4 GHz.
 STEPS_PER_NANOSECOND = 1.0
+
+
+def steps_of(microseconds: float) -> int:
+    """Steps that take about so long."""
+    return max(1, int(microseconds * 1e3 * STEPS_PER_NANOSECOND))
 
 
 def skew_unit(microseconds: float, chunks: int) -> int:

@@ -6,14 +6,22 @@ import numpy as np
 
 from .. import native
 from ..cases import Case
-from .contender import Contender, Prepared, skew_unit
+from ..native import peers
+from ..native.peers import Peer
+from .contender import Prepared, skew_unit
+from .native_pool import NativePool
 
 
-class OpenMP(Contender):
+class OpenMP(NativePool):
     def __init__(self, threads: int, schedule: str) -> None:
         self.threads, self.schedule = threads, schedule
+        self._pool = peers.gomp(threads, schedule == "dynamic")
+
+    def gang(self) -> Peer:
+        return self._pool
 
     def latency(self, case: Case) -> Prepared | None:
+        """As a compiler writes it, with no function of ours in between."""
         if self.threads < 2:
             return None
         return Prepared(lambda n: native.latency(0, 0, self.threads, case.idle, n),

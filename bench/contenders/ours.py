@@ -13,44 +13,46 @@ from threadpool_iface.native import address
 
 from .. import native
 from ..cases import Case, conv_operands, gemm_operands
-from .contender import Contender, Prepared, skew_unit
+from ..native.peers import Peer
+from .contender import Prepared
+from .native_pool import NativePool
 
 
-class Ours(Contender):
+def _pool(kind: str, size: int, schedule: str | None = None) -> tpi.ThreadPool:
+    if kind == "SequentialPool":
+        return tpi.SequentialPool()
+    options = {} if schedule is None else {"schedule": schedule}
+    return getattr(tpi, kind)(size, **options)
+
+
+class Ours(NativePool):
+    """One of our pools; `second` is the kind of another that takes turns with it."""
+
     def __init__(
-        self, threads: int, kind: str, schedule: str | None = None, size: int | None = None
+        self, threads: int, kind: str, schedule: str | None = None, size: int | None = None,
+        second: str | None = None,
     ) -> None:
         warnings.simplefilter("ignore", tpi.OversubscriptionWarning)
-        if kind == "SequentialPool":
-            self.pool = tpi.SequentialPool()
-        else:
-            options = {} if schedule is None else {"schedule": schedule}
-            self.pool = getattr(tpi, kind)(size or threads, **options)
-        self.parallel = address("tpi_pool_parallel")
+        self.pool = _pool(kind, size or threads, schedule)
+        self.threads = self.pool.num_threads
+        self._other = second and _pool(second, self.threads)
+        self.second = self._other.handle if self._other else 0
         tpi.set_threadpool(self.pool)
 
-    def latency(self, case: Case) -> Prepared | None:
-        if self.pool.num_threads < 2:  # rendezvous tasks need a gang
-            return None
-        size, handle = self.pool.num_threads, self.pool.handle
-        return Prepared(lambda n: native.latency(self.parallel, handle, size, case.idle, n),
-                        times_itself=True)
+    def gang(self) -> Peer:
+        return Peer(address("tpi_pool_parallel"), self.pool.handle)
 
-    def skewed(self, case: Case) -> Prepared | None:
-        unit, handle = skew_unit(case.microseconds, native.CHUNKS), self.pool.handle
-
-        def run(count: int) -> np.ndarray:
-            return np.array([native.skewed(self.parallel, handle, 1, "static", unit)
-                             for _ in range(count)])
-
-        return Prepared(run, times_itself=True)
+    def barrier_overhead(self, case: Case) -> Prepared | None:
+        """Only tasks of a gang may meet."""
+        return self._barriers(Peer(address("tpi_pool_run_together"), self.pool.handle,
+                                   address("tpi_barrier")))
 
     def peak(self, case: Case) -> Prepared | None:
         size, handle = self.pool.num_threads, self.pool.handle
-        steps = 20_000
+        parallel, steps = self.gang().parallel, 20_000
 
         def run(count: int) -> np.ndarray:
-            seconds = [native.multiply_add_peak(self.parallel, handle, size, steps)
+            seconds = [native.multiply_add_peak(parallel, handle, size, steps)
                        for _ in range(count)]
             return np.array(seconds) / size  # per task's worth of work
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import subprocess
-import tempfile
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-SOURCE = Path(__file__).with_name("bodies.c")
+from .build import shared_library
+
 IDLE = {"hot": 0, "slept": 1, "busy": 2}
 SCHEDULES = {"static": 0, "dynamic": 1}
+BODIES = {"empty": 0, "rendezvous": 1, "delay": 2}
 CHUNKS = 64
 
 
@@ -27,31 +24,11 @@ def library() -> ctypes.CDLL:
     RuntimeError
         The compiler is missing or failed; its own words are in the message.
     """
-    compiler = os.environ.get("CC", "cc")
-    text = SOURCE.read_bytes()
-    name = f"bodies-{hashlib.sha256(text + compiler.encode()).hexdigest()[:16]}.so"
-    folder = Path(__file__).with_name("__pycache__")
-    target = folder / name
-    if not target.exists():
-        folder.mkdir(exist_ok=True)
-        _compile(compiler, target)
-    loaded = ctypes.CDLL(str(target))
-    loaded.skewed.restype = ctypes.c_double
-    loaded.multiply_add_peak.restype = ctypes.c_double
+    loaded = ctypes.CDLL(str(shared_library("bodies.c", "-fopenmp")))
+    for name in ("skewed", "multiply_add_peak", "loop", "region_overhead", "barrier_overhead",
+                 "loop_overhead"):
+        getattr(loaded, name).restype = ctypes.c_double
     return loaded
-
-
-def _compile(compiler: str, target: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".so", delete=False) as half:
-        command = [compiler, "-std=gnu11", "-O2", "-fopenmp", "-shared", "-fPIC", str(SOURCE),
-                   "-o", half.name]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            os.unlink(half.name)
-            words = getattr(error, "stderr", "") or error
-            raise RuntimeError(f"cannot build {SOURCE.name}: {words}") from error
-    os.replace(half.name, target)  # whole or not at all, whoever builds at the same time
 
 
 def latency(parallel: int, pool: int, nthr: int, idle: str, count: int) -> np.ndarray:
@@ -78,3 +55,49 @@ def multiply_add_peak(parallel: int, pool: int, nthr: int, steps: int) -> float:
     """Seconds in which `nthr` tasks each do `steps` steps of multiply-adds on registers only."""
     return float(library().multiply_add_peak(
         ctypes.c_void_p(parallel), ctypes.c_void_p(pool), nthr, ctypes.c_int64(steps)))
+
+
+def _pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def loop(parallel: int, pool: int, steps: np.ndarray) -> float:
+    """Seconds of one loop whose chunk i does `steps[i]` dependent multiply-adds."""
+    steps = np.ascontiguousarray(steps, np.int64)
+    results = np.empty(len(steps))
+    return float(library().loop(ctypes.c_void_p(parallel), ctypes.c_void_p(pool), len(steps),
+                                _pointer(steps), _pointer(results)))
+
+
+def regions(
+    parallel: int, pools: tuple[int, int], tasks: int, body: str, steps: int, count: int
+) -> np.ndarray:
+    """Seconds of each of `count` regions, run on the two pools (or the one, twice) in turn."""
+    seconds, both = np.empty(count), np.array(pools, np.uint64)
+    library().regions(ctypes.c_void_p(parallel), _pointer(both), tasks, BODIES[body],
+                      ctypes.c_int64(steps), count, _pointer(seconds))
+    return seconds
+
+
+def region_overhead(parallel: int, pool: int, tasks: int, steps: int, inner: int) -> float:
+    """Seconds that a region of delays takes longer than one delay; mean of `inner`."""
+    return float(library().region_overhead(
+        ctypes.c_void_p(parallel), ctypes.c_void_p(pool), tasks, ctypes.c_int64(steps), inner))
+
+
+def barrier_overhead(
+    parallel: int, pool: int, barrier: int, tasks: int, steps: int, inner: int
+) -> float:
+    """Seconds that a delay and a barrier take longer than the delay; mean of `inner`."""
+    return float(library().barrier_overhead(
+        ctypes.c_void_p(parallel), ctypes.c_void_p(pool), ctypes.c_void_p(barrier), tasks,
+        ctypes.c_int64(steps), inner))
+
+
+def loop_overhead(
+    parallel: int, pool: int, threads: int, iterations: int, chunk: int, steps: int
+) -> float:
+    """Seconds that a loop in tasks of `chunk` iterations takes longer than its share of delays."""
+    return float(library().loop_overhead(
+        ctypes.c_void_p(parallel), ctypes.c_void_p(pool), threads, iterations, chunk,
+        ctypes.c_int64(steps)))

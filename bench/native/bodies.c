@@ -133,3 +133,133 @@ double multiply_add_peak(parallel_fn parallel, void *pool, int nthr, int64_t cou
     parallel(pool, nthr, peak_task, &p);
     return now() - start;
 }
+
+/* -- loops of any costs ------------------------------------------------------------------------ */
+
+/* Not inlined: a delay costs the same wherever it is. */
+__attribute__((noinline)) static double burn(int64_t steps) {
+    double x = 1.0;
+    for (; steps > 0; --steps) x = x * 0.999999 + 1e-6;
+    return x;
+}
+
+typedef struct {
+    const int64_t *steps;
+    double *results;
+} costs;
+
+static int32_t costly(void *ctx, int32_t i, int32_t n) {
+    (void)n;
+    costs *c = ctx;
+    c->results[i] = burn(c->steps[i]);
+    return 0;
+}
+
+/* Seconds of one loop whose chunk i costs steps[i] dependent multiply-adds. */
+double loop(parallel_fn parallel, void *pool, int chunks, const int64_t *steps, double *results) {
+    costs c = {steps, results};
+    double start = now();
+    parallel(pool, chunks, costly, &c);
+    return now() - start;
+}
+
+/* -- regions on two pools in turn -------------------------------------------------------------- */
+
+enum { EMPTY, RENDEZVOUS, DELAY };
+
+static volatile double sink; /* keeps the delays from being optimised away */
+
+static int32_t empty(void *ctx, int32_t i, int32_t n) {
+    (void)ctx, (void)i, (void)n;
+    return 0;
+}
+
+static int32_t delay(void *ctx, int32_t i, int32_t n) {
+    (void)i, (void)n;
+    double x = burn(*(int64_t *)ctx);
+    if (x < 0) sink = x;
+    return 0;
+}
+
+/* Seconds of `count` regions of `n` tasks, one each, on pools[0] and pools[1] in turn. */
+void regions(parallel_fn parallel, void *const *pools, int n, int kind, int64_t steps, int count,
+             double *seconds) {
+    _Alignas(64) atomic_int arrived;
+    task_fn task = kind == EMPTY ? empty : kind == RENDEZVOUS ? rendezvous : delay;
+    void *ctx = kind == DELAY ? (void *)&steps : (void *)&arrived;
+    for (int i = 0; i < count; ++i) {
+        atomic_store(&arrived, 0);
+        double start = now();
+        parallel(pools[i % 2], n, task, ctx);
+        seconds[i] = now() - start;
+    }
+}
+
+/* -- overheads by the method of the EPCC OpenMP microbenchmarks -------------------------------- */
+
+/* Seconds of one delay, mean of `inner`; measured anew each time, because the clock drifts. */
+static double reference(int64_t steps, int inner) {
+    double start = now();
+    for (int i = 0; i < inner; ++i) delay(&steps, 0, 1);
+    return (now() - start) / inner;
+}
+
+/* Seconds that a region of `n` delays takes longer than one delay. */
+double region_overhead(parallel_fn parallel, void *pool, int n, int64_t steps, int inner) {
+    double alone = reference(steps, inner);
+    double start = now();
+    for (int i = 0; i < inner; ++i) parallel(pool, n, delay, &steps);
+    return (now() - start) / inner - alone;
+}
+
+typedef int32_t (*barrier_fn)(void);
+
+typedef struct {
+    barrier_fn barrier;
+    int64_t steps;
+    int inner;
+    double seconds;
+} barriers;
+
+static int32_t meet_often(void *ctx, int32_t i, int32_t n) {
+    barriers *b = ctx;
+    b->barrier(); /* the clock starts when everybody is there */
+    double start = now();
+    for (int k = 0; k < b->inner; ++k) {
+        delay(&b->steps, i, n);
+        b->barrier();
+    }
+    if (i == 0) b->seconds = now() - start;
+    return 0;
+}
+
+/* Seconds that a delay and a barrier take longer than the delay, within one region of `n` tasks. */
+double barrier_overhead(parallel_fn parallel, void *pool, barrier_fn barrier, int n, int64_t steps,
+                        int inner) {
+    barriers b = {barrier, steps, inner, 0};
+    double alone = reference(steps, inner);
+    parallel(pool, n, meet_often, &b);
+    return b.seconds / inner - alone;
+}
+
+typedef struct {
+    int64_t steps;
+    int chunk;
+} iterations;
+
+static int32_t delays(void *ctx, int32_t i, int32_t n) {
+    iterations *it = ctx;
+    for (int k = 0; k < it->chunk; ++k) delay(&it->steps, i, n);
+    return 0;
+}
+
+/* Seconds that a loop of `count` delays in tasks of `chunk` takes longer than each thread's share
+ * of them. */
+double loop_overhead(parallel_fn parallel, void *pool, int threads, int count, int chunk,
+                     int64_t steps) {
+    iterations it = {steps, chunk};
+    double alone = reference(steps, count) * count / threads;
+    double start = now();
+    parallel(pool, count / chunk, delays, &it);
+    return now() - start - alone;
+}
