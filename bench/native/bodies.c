@@ -136,10 +136,11 @@ double multiply_add_peak(parallel_fn parallel, void *pool, int nthr, int64_t cou
 
 /* -- loops of any costs ------------------------------------------------------------------------ */
 
-/* Not inlined: a delay costs the same wherever it is. Not from 1, which the steps do not change, as
- * compilers find out. */
+/* Not inlined: a delay costs the same wherever it is. The empty instruction is a side effect, or
+ * equal delays in a row would be computed once. Not from 1, which the steps do not change. */
 __attribute__((noinline)) static double burn(int64_t steps) {
     double x = 2.0;
+    __asm__ volatile("" ::: "memory");
     for (; steps > 0; --steps) x = x * 0.999999 + 1e-6;
     return x;
 }
