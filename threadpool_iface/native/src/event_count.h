@@ -10,6 +10,7 @@
 #define TPI_EVENT_COUNT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "futex.h"
@@ -38,10 +39,15 @@ static inline void tpi_commit_wait(tpi_event_count *ec, uint32_t key) {
     atomic_fetch_sub_explicit(&ec->waiters, 1, memory_order_relaxed);
 }
 
+/* After a seq_cst fence: a waiter that is not seen here will look for work once more. */
+static inline bool tpi_has_waiters(tpi_event_count *ec) {
+    return atomic_load_explicit(&ec->waiters, memory_order_relaxed) != 0;
+}
+
 /* Wake up to `count` waiters; how many were asleep and were woken. */
 static inline int tpi_notify(tpi_event_count *ec, int count) {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&ec->waiters, memory_order_relaxed) == 0) return 0;
+    if (!tpi_has_waiters(ec)) return 0;
     atomic_fetch_add_explicit(&ec->epoch, 1, memory_order_release);
     return tpi_futex_wake(&ec->epoch, count);
 }

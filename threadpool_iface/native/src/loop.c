@@ -8,7 +8,8 @@ void tpi_loop_init(tpi_loop *loop, int32_t n, tpi_task task, void *ctx, int32_t 
     loop->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
     atomic_init(&loop->next, 0);
     atomic_init(&loop->left, n);
-    atomic_init(&loop->references, references);
+    /* Others look whether this loop is free while it is being taken. */
+    atomic_store_explicit(&loop->references, references, memory_order_relaxed);
     atomic_init(&loop->over, 0);
 }
 
@@ -21,6 +22,7 @@ bool tpi_loop_run(tpi_loop *loop) {
         if (i >= n) break;
         task(ctx, (int32_t)i, n);
         ++ran;
+        if (i == n - 1) break; /* asking for more would delay who waits for this one */
     }
     /* acq_rel: the last one releases what all of them wrote. */
     return ran && atomic_fetch_sub_explicit(&loop->left, ran, memory_order_acq_rel) == ran;

@@ -20,12 +20,22 @@ typedef struct {
     void *ctx;
     int32_t n;
     uint32_t fork_generation;
+    bool allocated;                    /* for its owner: to be freed after the last release */
     alignas(64) _Atomic int32_t left;  /* tasks that have not ended */
     _Atomic int32_t references;        /* the caller's and one for each helper */
     _Atomic uint32_t over;             /* signal word: 2 when the last task has ended */
 } tpi_loop;
 
 void tpi_loop_init(tpi_loop *loop, int32_t n, tpi_task task, void *ctx, int32_t references);
+
+/* Take a loop that nobody refers to, to be initialised; false if somebody does. */
+static inline bool tpi_loop_take(tpi_loop *loop) {
+    int32_t none = 0;
+    /* acquire: the last one to drop a reference has finished with it. */
+    return atomic_load_explicit(&loop->references, memory_order_relaxed) == 0 &&
+           atomic_compare_exchange_strong_explicit(&loop->references, &none, 1,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
 
 /* Claim and run tasks until none is left; true if the last one of all ended here. */
 bool tpi_loop_run(tpi_loop *loop);

@@ -6,9 +6,10 @@
  * enters and leaves at the back. Idle workers look for work for the blocktime and then park on one
  * event count.
  *
- * A region is a loop whose tasks are claimed. The caller queues a helper for each further thread that
+ * A region is a loop whose tasks are claimed. The caller asks a helper for each further thread that
  * could be of use and claims tasks itself until none is left, so it needs nobody to finish. Any
- * number of callers share the workers. A gang queues one item for each task, which holds the worker
+ * number of callers share the workers. Beside its queue each worker has a box for one such request,
+ * which anybody who looks for work may empty: one cache line instead of the queue's three. A gang queues one item for each task, which holds the worker
  * that takes it; one gang at a time, or two could hold half the workers each. */
 #define _GNU_SOURCE
 #include <stdalign.h>
@@ -24,6 +25,9 @@
 #include "waiting.h"
 #include "workers.h"
 
+/* Loops that a pool has ready: a region takes no memory from the system unless so many overlap. */
+#define LOOPS 8
+
 struct stealing;
 
 typedef struct {
@@ -31,6 +35,7 @@ typedef struct {
     int32_t index;
     uint32_t random;
     pthread_t thread;
+    alignas(64) _Atomic(tpi_loop *) box; /* a loop that could do with a helper, or NULL */
     tpi_run_queue queue;
 } worker;
 
@@ -50,9 +55,10 @@ typedef struct stealing {
     int32_t nsteps;
     alignas(64) tpi_event_count idle;
     alignas(64) _Atomic int32_t searching; /* workers awake and looking for work */
-    _Atomic uint32_t turn;                 /* whose queue gets the next helper */
+    alignas(64) _Atomic uint32_t turn;     /* who gets the next helper's item */
     alignas(64) tpi_lock gang;
     alignas(64) tpi_meter meter;
+    tpi_loop loops[LOOPS];
 } stealing;
 
 /* The worker that the calling thread is, of whichever pool. */
@@ -68,12 +74,23 @@ static uint32_t next_random(uint32_t *state) { /* xorshift32, Marsaglia 2003 */
     return *state = x;
 }
 
+static void help(void *arg);
+
+static bool empty_box(worker *w, tpi_item *item) {
+    if (!atomic_load_explicit(&w->box, memory_order_relaxed)) return false;
+    /* acquire: the loop was written before it was put here. */
+    tpi_loop *loop = atomic_exchange_explicit(&w->box, NULL, memory_order_acquire);
+    *item = (tpi_item){help, loop};
+    return loop;
+}
+
 static bool steal(worker *me, tpi_item *item) {
     stealing *pool = me->pool;
     uint32_t random = next_random(&me->random), count = (uint32_t)pool->count;
     uint32_t victim = random % count, step = (uint32_t)pool->steps[random / count % pool->nsteps];
     for (uint32_t i = 0; i < count; ++i) {
-        if (tpi_queue_pop_back(&pool->workers[victim].queue, item)) {
+        worker *other = &pool->workers[victim];
+        if (empty_box(other, item) || tpi_queue_pop_back(&other->queue, item)) {
             if (pool->patience.meter && victim != (uint32_t)me->index)
                 tpi_meter_add(&pool->patience.meter->steals, 1);
             return true;
@@ -85,7 +102,7 @@ static bool steal(worker *me, tpi_item *item) {
 }
 
 static bool find_work(worker *me, tpi_item *item) {
-    return tpi_queue_pop_front(&me->queue, item) || steal(me, item);
+    return empty_box(me, item) || tpi_queue_pop_front(&me->queue, item) || steal(me, item);
 }
 
 static bool find_while_pausing(worker *me, tpi_item *item, int pauses) {
@@ -172,8 +189,10 @@ static void stop_workers(stealing *pool, int32_t count) {
 
 static void drain(stealing *pool) {
     tpi_item item;
-    for (int32_t i = 0; i < pool->count; ++i)
-        while (tpi_queue_pop_back(&pool->workers[i].queue, &item)) item.run(item.arg);
+    for (int32_t i = 0; i < pool->count; ++i) {
+        worker *w = &pool->workers[i];
+        while (empty_box(w, &item) || tpi_queue_pop_back(&w->queue, &item)) item.run(item.arg);
+    }
 }
 
 static void reset(stealing *pool) {
@@ -189,6 +208,7 @@ static void reset(stealing *pool) {
         w->pool = pool;
         w->index = i;
         w->random = 0x9E3779B9u * (uint32_t)(i + 1) | 1u;
+        atomic_store_explicit(&w->box, NULL, memory_order_relaxed);
         tpi_queue_init(&w->queue);
     }
 }
@@ -220,9 +240,10 @@ static int32_t ensure_started(stealing *pool) {
 
 /* Wake parked workers for those of `queued` items that nobody awake is looking for. */
 static void notify(stealing *pool, int32_t queued) {
-    /* seq_cst, with the decrement before a worker parks: one that is counted as awake here looks
-     * at the queues once more after it stops being counted. */
+    /* seq_cst, with a parking worker's own: either it is seen here, or it sees the items when it
+     * looks once more. `searching`, which changes with every region, is read only after that. */
     atomic_thread_fence(memory_order_seq_cst);
+    if (!tpi_has_waiters(&pool->idle)) return;
     int32_t awake = atomic_load_explicit(&pool->searching, memory_order_seq_cst);
     if (queued <= awake) return;
     int woken = tpi_notify(&pool->idle, queued - awake);
@@ -256,18 +277,50 @@ static int32_t schedule(void *self, int32_t count, void (*run)(void *arg), void 
 
 /* -- regions ------------------------------------------------------------------------------- */
 
+/* A loop with one reference, the caller's. */
+static tpi_loop *take_loop(stealing *pool) {
+    for (int i = 0; i < LOOPS; ++i)
+        if (tpi_loop_take(&pool->loops[i])) return &pool->loops[i];
+    tpi_loop *loop = aligned_alloc(alignof(tpi_loop), sizeof *loop);
+    if (loop) loop->allocated = true;
+    return loop;
+}
+
+static void release_loop(tpi_loop *loop, int32_t count) {
+    bool allocated = loop->allocated; /* it may be somebody else's after the last release */
+    if (tpi_loop_release(loop, count) && allocated) free(loop);
+}
+
 static void help(void *arg) {
     tpi_loop *loop = arg;
     if (tpi_loop_run(loop)) tpi_loop_end(loop, NULL);
-    if (tpi_loop_release(loop, 1)) free(loop);
+    release_loop(loop, 1);
+}
+
+static bool put_in_box(worker *w, tpi_loop *loop) {
+    tpi_loop *empty = NULL;
+    return !atomic_load_explicit(&w->box, memory_order_relaxed) &&
+           atomic_compare_exchange_strong_explicit(&w->box, &empty, loop, memory_order_release,
+                                                   memory_order_relaxed);
+}
+
+/* Ask for `count` helpers, from one worker after the other; how many will come. */
+static int32_t ask_for_help(stealing *pool, tpi_loop *loop, int32_t count) {
+    int32_t asked = 0;
+    uint32_t turn = atomic_fetch_add_explicit(&pool->turn, (uint32_t)count, memory_order_relaxed);
+    for (int32_t i = 0; i < count; ++i) {
+        worker *w = &pool->workers[(turn + (uint32_t)i) % (uint32_t)pool->count];
+        asked += put_in_box(w, loop) || tpi_queue_push_back(&w->queue, (tpi_item){help, loop});
+    }
+    return asked;
 }
 
 static int32_t run_loop(stealing *pool, tpi_loop *loop, int32_t helpers) {
-    int32_t queued = push(pool, helpers, (tpi_item){help, loop});
-    if (queued < helpers) tpi_loop_release(loop, helpers - queued); /* the caller's is left */
-    notify(pool, queued);
+    int32_t asked = ask_for_help(pool, loop, helpers);
+    if (asked < helpers) release_loop(loop, helpers - asked); /* the caller's is left */
+    notify(pool, asked);
     if (!tpi_loop_run(loop)) tpi_loop_await(loop, &pool->patience);
-    if (tpi_loop_release(loop, 1)) free(loop);
+    release_loop(loop, 1);
     return TPI_OK;
 }
 
@@ -280,7 +333,7 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
     int32_t code = ensure_started(pool);
     if (code) return code;
     int32_t helpers = n - 1 < pool->count ? n - 1 : pool->count;
-    tpi_loop *loop = aligned_alloc(alignof(tpi_loop), sizeof *loop);
+    tpi_loop *loop = take_loop(pool);
     if (!loop) return TPI_E_NO_MEMORY;
     tpi_loop_init(loop, n, task, ctx, helpers + 1);
     return run_loop(pool, loop, helpers);
