@@ -28,6 +28,7 @@ from .contenders import missing
 from .contenders.native_pool import SKEWS
 from .sections import Group
 from .shapes import Gemm
+from .shapes.googlenet import BLOCKS
 from .tables import duration, label
 from .turns import ContenderError, Measurement, Table
 
@@ -35,6 +36,8 @@ RUNTIMES = ("omp", "eigen", "libgomp", "libomp", "libiomp5", "tbb", "eigen-ref")
 LOOPS = ("sequential", "omp", "omp-dynamic", "eigen", "libgomp", "libgomp-dynamic",
          "libomp-dynamic", "tbb", "tbb-auto", "eigen-ref")
 PAIRS = ("omp", "eigen", "omp+omp", "eigen+eigen", "omp+eigen")
+INDEPENDENT = tuple(f"{pool} {how}" for pool in ("omp", "eigen")
+                    for how in ("in turn", "one pool", "own pools"))
 MULTIPLIERS = ("omp", "eigen", "numpy", "torch")
 STATIC = ("omp", "libgomp", "libomp", "libiomp5")
 DYNAMIC = ("omp-dynamic", "eigen", "libgomp-dynamic", "libomp-dynamic", "tbb", "tbb-auto",
@@ -86,6 +89,12 @@ def latency(how: Plan) -> list[Group]:
     """Rendezvous tasks, one for each thread."""
     return _measured([_group("latency", idle, RUNTIMES, Case("latency", idle=idle))
                       for idle in ("hot", "slept", "busy")], how.threads, how)
+
+
+def python_calls(how: Plan) -> list[Group]:
+    """`parallel` with a native task that returns at once, called from Python."""
+    return _measured([_group("python", "call", ("omp", "eigen"), Case("python_call"))],
+                     how.threads, how)
 
 
 def loops(how: Plan) -> list[Group]:
@@ -159,6 +168,14 @@ def schedules(how: Plan) -> list[Group]:
     return _measured([static, *(
         _group("schedule", f"dynamic, {chunk}", DYNAMIC, Case("loop_overhead", chunk=chunk))
         for chunk in (1, 8, 64))], how.threads, how)
+
+
+def independent(how: Plan) -> list[Group]:
+    """Operations that do not need each other: the branches of GoogLeNet's blocks, and two relus."""
+    blocks = [_group("independent", f"block {name}", INDEPENDENT, Case("branches", body=name))
+              for name in BLOCKS]
+    return _measured([*blocks, _group("independent", "antirectifier", INDEPENDENT,
+                                      Case("antirectifier"))], how.threads, how)
 
 
 # -- the tables ----------------------------------------------------------------------------------
@@ -251,10 +268,15 @@ EXPERIMENTS = {
     "latency": Experiment(latency, _times(
         "Region of rendezvous tasks, hot; or 1 ms after the last, which the caller slept or "
         "worked")),
+    "python-calls": Experiment(python_calls, _times(
+        "parallel(2, native task) from Python, the task returning at once")),
     "loops": Experiment(loops, _loops_grid),
     "oversubscribed": Experiment(oversubscribed, _oversubscribed_grid),
     "two-pools": Experiment(two_pools, _times("Regions on two pools in turn, or on one")),
     "neighbour": Experiment(neighbour, _neighbour_grid),
+    "independent": Experiment(independent, _times(
+        "Four branches of each block of GoogLeNet, and the antirectifier, one after the other or "
+        "at once")),
     "overheads": Experiment(overheads, lambda groups: _grid(
         "Overhead of a region and of a barrier, us (EPCC syncbench's method)", groups,
         _microseconds)),

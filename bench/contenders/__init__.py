@@ -47,6 +47,9 @@ CONTENDERS = {
     "tbb": Entry("runtimes", "Runtime", ("tbb",), label="oneTBB", runtime="tbb"),
     "tbb-auto": Entry("runtimes", "Runtime", ("tbb", True), label="oneTBB auto", runtime="tbb"),
     "eigen-ref": Entry("runtimes", "Eigen", label="Eigen", runtime="eigen"),
+    **{f"{name} {how}": Entry("independent", "Independent", (kind, how), label=f"{kind}, {how}")
+       for name, kind in (("omp", "OmpLikePool"), ("eigen", "EigenLikePool"))
+       for how in ("in turn", "one pool", "own pools")},
     "numpy": Entry("numpy_openblas", "NumPy", label="NumPy/OpenBLAS"),
     "prange": Entry("numba_prange", "Prange", label="numba prange"),
     "torch": Entry("pytorch", "Torch", ("channels_last",), ("torch",), "torch"),

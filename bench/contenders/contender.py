@@ -66,6 +66,15 @@ class Contender:
     def loop_overhead(self, case: Case) -> Prepared | None:
         return None
 
+    def python_call(self, case: Case) -> Prepared | None:
+        return None
+
+    def branches(self, case: Case) -> Prepared | None:
+        return None
+
+    def antirectifier(self, case: Case) -> Prepared | None:
+        return None
+
     def prepare(self, case: Case) -> Prepared | None:
         return getattr(self, case.section)(case)  # type: ignore[no-any-return]
 

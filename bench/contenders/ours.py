@@ -9,7 +9,7 @@ import numpy as np
 import threadpool_iface as tpi
 from kernels import Conv2d, Matmul
 from threadpool_iface.arguments import MAX_THREADS
-from threadpool_iface.native import address
+from threadpool_iface.native import address, ffi
 
 from .. import native
 from ..cases import Case, conv_operands, gemm_operands
@@ -46,6 +46,10 @@ class Ours(NativePool):
         """Only tasks of a gang may meet."""
         return self._barriers(Peer(address("tpi_pool_run_together"), self.pool.handle,
                                    address("tpi_barrier")))
+
+    def python_call(self, case: Case) -> Prepared | None:
+        task = ffi.cast("tpi_task", native.empty_task())
+        return Prepared(lambda: tpi.parallel(2, task))
 
     def peak(self, case: Case) -> Prepared | None:
         size, handle = self.pool.num_threads, self.pool.handle

@@ -31,6 +31,11 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
+def empty_task() -> int:
+    """Address of a task that returns at once."""
+    return ctypes.cast(library().empty, ctypes.c_void_p).value or 0
+
+
 def latency(parallel: int, pool: int, nthr: int, idle: str, count: int) -> np.ndarray:
     """Seconds of each of `count` regions of `nthr` rendezvous tasks; `parallel` 0 is OpenMP."""
     seconds = np.empty(count)
@@ -101,3 +106,10 @@ def loop_overhead(
     return float(library().loop_overhead(
         ctypes.c_void_p(parallel), ctypes.c_void_p(pool), threads, iterations, chunk,
         ctypes.c_int64(steps)))
+
+
+def rectify(parallel: int, pool: int, nthr: int, x: np.ndarray, y: np.ndarray, sign: float) -> None:
+    """y = relu(sign * x) by `nthr` tasks; float32, x contiguous, rows of y contiguous."""
+    library().rectify(
+        ctypes.c_void_p(parallel), ctypes.c_void_p(pool), nthr, _pointer(x), _pointer(y),
+        *map(ctypes.c_int64, (*x.shape, y.strides[0] // y.itemsize)), ctypes.c_float(sign))

@@ -171,7 +171,7 @@ enum { EMPTY, RENDEZVOUS, DELAY };
 
 static volatile double sink; /* keeps the delays from being optimised away */
 
-static int32_t empty(void *ctx, int32_t i, int32_t n) {
+int32_t empty(void *ctx, int32_t i, int32_t n) {
     (void)ctx, (void)i, (void)n;
     return 0;
 }
@@ -264,4 +264,30 @@ double loop_overhead(parallel_fn parallel, void *pool, int threads, int count, i
     double start = now();
     parallel(pool, count / chunk, delays, &it);
     return now() - start - alone;
+}
+
+/* -- an element-wise operation ----------------------------------------------------------------- */
+
+typedef struct {
+    const float *x;
+    float *y;
+    int64_t rows, columns, y_stride; /* x is contiguous */
+    float sign;
+} rectifier;
+
+static int32_t rectify_rows(void *ctx, int32_t i, int32_t n) {
+    const rectifier *r = ctx;
+    for (int64_t row = r->rows * i / n; row < r->rows * (i + 1) / n; ++row)
+        for (int64_t k = 0; k < r->columns; ++k) {
+            float value = r->sign * r->x[row * r->columns + k];
+            r->y[row * r->y_stride + k] = value > 0 ? value : 0;
+        }
+    return 0;
+}
+
+/* y = relu(sign * x), by `n` tasks. */
+void rectify(parallel_fn parallel, void *pool, int n, const float *x, float *y, int64_t rows,
+             int64_t columns, int64_t y_stride, float sign) {
+    rectifier r = {x, y, rows, columns, y_stride, sign};
+    parallel(pool, n, rectify_rows, &r);
 }
