@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from zlib import crc32  # tells edits apart; hashlib would take a tenth of the time of importing us
 
 FOLDERS = ("include", "src", "glue")
 
 
 def sources_digest() -> str | None:
-    """SHA-256 of the C sources beside this file; None where only the header is installed."""
+    """A checksum of the C sources beside this file; None where only the header is installed."""
     here = os.path.dirname(os.path.abspath(__file__))
     if not os.path.isdir(os.path.join(here, "src")):
         return None
-    digest = hashlib.sha256()
+    digest = 0
     for folder in FOLDERS:
         for name in sorted(os.listdir(os.path.join(here, folder))):
             if name.endswith((".c", ".h")):
                 with open(os.path.join(here, folder, name), "rb") as file:
-                    digest.update(name.encode() + b"\0" + file.read() + b"\0")
-    return digest.hexdigest()
+                    digest = crc32(name.encode() + b"\0" + file.read() + b"\0", digest)
+    return f"{digest:08x}"

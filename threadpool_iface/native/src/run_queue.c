@@ -59,13 +59,17 @@ bool tpi_queue_pop_front(tpi_run_queue *q, tpi_item *item) {
     return true;
 }
 
+bool tpi_queue_has_back(tpi_run_queue *q) {
+    uint32_t back = atomic_load_explicit(&q->back, memory_order_relaxed);
+    return atomic_load_explicit(&q->slots[back & MASK].state, memory_order_relaxed) ==
+           TPI_SLOT_READY;
+}
+
 bool tpi_queue_pop_back(tpi_run_queue *q, tpi_item *item) {
     /* A look without the lock keeps idle thieves off the owner's mutex. */
-    uint32_t back = atomic_load_explicit(&q->back, memory_order_relaxed);
-    if (atomic_load_explicit(&q->slots[back & MASK].state, memory_order_relaxed) != TPI_SLOT_READY)
-        return false;
+    if (!tpi_queue_has_back(q)) return false;
     pthread_mutex_lock(&q->mutex);
-    back = atomic_load_explicit(&q->back, memory_order_relaxed);
+    uint32_t back = atomic_load_explicit(&q->back, memory_order_relaxed);
     tpi_slot *slot = &q->slots[back & MASK];
     bool taken = claim(slot, TPI_SLOT_READY);
     if (taken) {

@@ -49,5 +49,7 @@ bool tpi_queue_push_back(tpi_run_queue *q, tpi_item item);
 bool tpi_queue_pop_front(tpi_run_queue *q, tpi_item *item);
 /* Any thread; false when empty. */
 bool tpi_queue_pop_back(tpi_run_queue *q, tpi_item *item);
+/* Any thread: whether there was something to pop a moment ago. */
+bool tpi_queue_has_back(tpi_run_queue *q);
 
 #endif

@@ -126,6 +126,39 @@ static bool search(worker *me, tpi_item *item) {
     return false;
 }
 
+/* Wake parked workers for those of `queued` items that nobody awake is looking for. */
+static void notify(stealing *pool, int32_t queued) {
+    /* seq_cst, with a parking worker's own: either it is seen here, or it sees the items when it
+     * looks once more. `searching`, which changes with every region, is read only after that. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!tpi_has_waiters(&pool->idle)) return;
+    int32_t awake = atomic_load_explicit(&pool->searching, memory_order_seq_cst);
+    if (queued <= awake) return;
+    int woken = tpi_notify(&pool->idle, queued - awake);
+    if (pool->patience.meter && woken > 0)
+        tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)woken);
+}
+
+static bool anything_queued(stealing *pool) {
+    for (int32_t i = 0; i < pool->count; ++i) {
+        worker *w = &pool->workers[i];
+        if (atomic_load_explicit(&w->box, memory_order_relaxed) || tpi_queue_has_back(&w->queue))
+            return true;
+    }
+    return false;
+}
+
+/* Two notifiers may have counted on this worker, which now stops searching with one item. The last
+ * one that does wakes somebody for the other. */
+static void pass_on(stealing *pool) {
+    /* seq_cst, after the decrement of `searching`: what a notifier did before it counted this
+     * worker is seen from here on. */
+    if (atomic_load_explicit(&pool->idle.waiters, memory_order_seq_cst) == 0) return;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&pool->searching, memory_order_relaxed) == 0 && anything_queued(pool))
+        notify(pool, 1);
+}
+
 /* Park until notified, unless a last look finds work. */
 static bool park_worker(worker *me, tpi_item *item) {
     stealing *pool = me->pool;
@@ -134,6 +167,7 @@ static bool park_worker(worker *me, tpi_item *item) {
     bool found = find_work(me, item);
     if (found || atomic_load_explicit(&pool->stopping, memory_order_relaxed)) {
         tpi_cancel_wait(&pool->idle);
+        if (found) pass_on(pool);
         return found;
     }
 #else
@@ -150,7 +184,9 @@ static bool next_item(worker *me, tpi_item *item) {
     atomic_fetch_add_explicit(&pool->searching, 1, memory_order_relaxed);
     bool found = search(me, item);
     atomic_fetch_sub_explicit(&pool->searching, 1, memory_order_seq_cst);
-    return found || park_worker(me, item);
+    if (!found) return park_worker(me, item);
+    pass_on(pool);
+    return true;
 }
 
 static bool next_item_metered(worker *me, tpi_item *item) {
@@ -237,19 +273,6 @@ static int32_t ensure_started(stealing *pool) {
 }
 
 /* -- scheduling ---------------------------------------------------------------------------- */
-
-/* Wake parked workers for those of `queued` items that nobody awake is looking for. */
-static void notify(stealing *pool, int32_t queued) {
-    /* seq_cst, with a parking worker's own: either it is seen here, or it sees the items when it
-     * looks once more. `searching`, which changes with every region, is read only after that. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!tpi_has_waiters(&pool->idle)) return;
-    int32_t awake = atomic_load_explicit(&pool->searching, memory_order_seq_cst);
-    if (queued <= awake) return;
-    int woken = tpi_notify(&pool->idle, queued - awake);
-    if (pool->patience.meter && woken > 0)
-        tpi_meter_add(&pool->patience.meter->wakes, (uint64_t)woken);
-}
 
 /* Put `count` items into the queues, one after the other; how many of them had room. */
 static int32_t push(stealing *pool, int32_t count, tpi_item item) {
