@@ -8,7 +8,6 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "waiting.h"
@@ -18,12 +17,12 @@ typedef struct tpi_gang {
     uint32_t fork_generation;
     tpi_patience patience;
     alignas(64) _Atomic uint64_t arrived_and_ended;
-    alignas(64) _Atomic uint32_t phase; /* lowest bit: somebody sleeps; +2 whenever that may end */
-    _Atomic bool broken;                /* for good; set before the phase that tells of it */
+    alignas(64) _Atomic uint32_t phase; /* signal word: how often all have passed, and whether the
+                                           gang is broken, which it then stays */
 } tpi_gang;
 
 void tpi_gang_init(tpi_gang *gang, int32_t n);
-/* TPI_OK or TPI_E_BROKEN. */
+/* TPI_OK, TPI_E_BROKEN, or TPI_E_FORKED in a child whose other tasks do not exist. */
 int32_t tpi_gang_barrier(tpi_gang *gang);
 /* A task of the gang has ended. TPI_E_BROKEN if others were waiting for it at the barrier. */
 int32_t tpi_gang_end_task(tpi_gang *gang);
