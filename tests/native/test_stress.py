@@ -41,7 +41,7 @@ def test_stress_is_clean(tmp_path, compiler, sanitizer):
         program = build_stress(tmp_path, *SANITIZERS[sanitizer], compiler=compiler)
     except subprocess.CalledProcessError as error:
         if "libclang_rt" in error.stderr:
-            pytest.skip("clang's sanitizer runtimes are not installed (Debian: libclang-rt-*-dev)")
+            pytest.skip("libclang-rt is not installed (Debian: libclang-rt-*-dev)")
         raise
     for seed in (1, 2, 3):
         done = run_stress(program, seed, 4000, 120)
