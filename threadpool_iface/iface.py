@@ -280,16 +280,10 @@ class _TaskOfRegion:
                 self._changed.notify_all()
 
     def finish(self) -> None:
-        interrupt: BaseException | None = None
         with self._changed:
             self._open = False
             while self._running:
-                try:
-                    self._changed.wait()
-                except BaseException as error:  # Ctrl-C must not free what a task stands on
-                    interrupt = error
-        if interrupt is not None:
-            raise interrupt
+                self._changed.wait()
 
 
 # -- what the C core calls of a pool written in Python -----------------------------------------
@@ -297,6 +291,8 @@ class _TaskOfRegion:
 _keys = count(1)
 _by_key: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
 _by_handle: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
+#: Of the regions that are running, by the address of their context.
+_tasks: dict[int, _TaskOfRegion] = {}
 
 
 def pool_of(handle: int) -> ThreadpoolIface | None:
@@ -331,15 +327,23 @@ def _keep(kind: Any, error: BaseException, traceback: Any) -> None:
 
 @ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_keep)  # type: ignore[untyped-decorator]
 def tpi_python_parallel_for(key: int, n: int, task: Any, ctx: Any) -> int:
-    fn = _TaskOfRegion(task, ctx)
-    try:
-        pool = _living(key)
-        pool.parallel_for(n, fn)
-        if pool.get_flags() & ASYNCHRONOUS:
-            pool.wait()
-    finally:
-        fn.finish()
+    pool = _living(key)
+    fn = _tasks[_address(ctx)] = _TaskOfRegion(task, ctx)
+    pool.parallel_for(n, fn)
+    if pool.get_flags() & ASYNCHRONOUS:
+        pool.wait()
     return 0
+
+
+@ffi.def_extern(error=0, onerror=_keep)  # type: ignore[untyped-decorator]
+def tpi_python_finish(ctx: Any) -> int:
+    """1 when the region's tasks have ended and later ones are refused; else called again."""
+    address = _address(ctx)
+    fn = _tasks.get(address)
+    if fn is not None:
+        fn.finish()
+        _tasks.pop(address, None)
+    return 1
 
 
 @ffi.def_extern(onerror=_keep)  # type: ignore[untyped-decorator]

@@ -25,6 +25,7 @@ const char *tpi_capsule_name(void);
 uintptr_t tpi_capsule_destructor(void);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
 extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
+extern "Python" int32_t tpi_python_finish(void *);
 extern "Python" void tpi_python_wait(int64_t);
 extern "Python" int32_t tpi_python_interrupted(void);
 """

@@ -20,6 +20,7 @@ typedef struct {
 
 /* Written in Python; the extension's generated code defines them. */
 static int32_t tpi_python_parallel_for(int64_t key, int32_t n, tpi_task task, void *ctx);
+static int32_t tpi_python_finish(void *ctx);
 static void tpi_python_wait(int64_t key);
 
 static int32_t python_pool_num_threads(void *self) { return ((python_pool *)self)->num_threads; }
@@ -27,7 +28,11 @@ static int32_t python_pool_num_threads(void *self) { return ((python_pool *)self
 static uint64_t python_pool_flags(void *self) { return ((python_pool *)self)->flags; }
 
 static int32_t python_pool_parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
-    return tpi_python_parallel_for(((python_pool *)self)->key, n, task, ctx);
+    int32_t code = tpi_python_parallel_for(((python_pool *)self)->key, n, task, ctx);
+    /* Ctrl-C may break off Python anywhere, here too, but the region is on this thread's stack: ask
+     * until the answer is that none of its tasks is running and none can start. */
+    while (!tpi_python_finish(ctx)) code = TPI_E_PYTHON;
+    return code;
 }
 
 static void python_pool_wait(void *self) { tpi_python_wait(((python_pool *)self)->key); }
