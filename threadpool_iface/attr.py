@@ -8,6 +8,8 @@ from typing import Literal
 from .arguments import MAX_THREADS, checked_int
 from .decomposition import Decomposition
 
+ALGORITHMS = ("auto", "direct", "winograd")
+
 
 @dataclass(frozen=True)
 class PrimitiveAttr:
@@ -24,6 +26,10 @@ class PrimitiveAttr:
         When the split is chosen: once, when the primitive is created; or at every execution, from
         the smaller of the bound and the size of the pool that runs it. A `Decomposition` is used
         as given, if its grid fits the problem and the bound.
+    algorithm : "auto", "direct" or "winograd"
+        How a convolution is computed. "auto" chooses from its shape alone. Winograd takes 2.25 to 4
+        times fewer multiplications for 3x3 kernels of stride 1 and rounds differently; what it
+        cannot do is refused when the primitive is created.
 
     Raises
     ------
@@ -33,6 +39,7 @@ class PrimitiveAttr:
 
     max_num_threads: int | None = None
     decomposition: Literal["creation", "execution"] | Decomposition = "creation"
+    algorithm: Literal["auto", "direct", "winograd"] = "auto"
 
     def __post_init__(self) -> None:
         if self.max_num_threads is not None:
@@ -45,3 +52,6 @@ class PrimitiveAttr:
                 'decomposition must be "creation", "execution" or a Decomposition, '
                 f"not {choice!r}"
             )
+        if self.algorithm not in ALGORITHMS:
+            kind = ValueError if isinstance(self.algorithm, str) else TypeError
+            raise kind(f'algorithm must be "auto", "direct" or "winograd", not {self.algorithm!r}')

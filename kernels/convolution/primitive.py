@@ -16,10 +16,13 @@ from ..packed import PackedWeights
 from ..post_ops import PostOp, parse
 from ..primitive import Primitive, Split
 from ..shapes import checked_dtype, checked_flag
-from .decomposition import decompose
+from . import decomposition as direct_decomposition
+from . import driver as direct_driver
+from . import plan as direct_plan
+from .algorithm import DIRECT, choose_algorithm
 from .descriptor import AXES, Conv2dDescriptor, describe_conv2d
-from .driver import execute, pack, tasks
-from .plan import make_split, packed_floats, weights_layout
+from .winograd import driver as winograd_driver
+from .winograd import plan as winograd_plan
 
 
 class Conv2d(Primitive):
@@ -67,6 +70,7 @@ class Conv2d(Primitive):
     """
 
     kind = "convolution"
+    algorithm: int  # DIRECT, or the side of Winograd's tile
 
     def __new__(
         cls, src_shape: Sequence[int], weights_shape: Sequence[int], *,
@@ -82,10 +86,31 @@ class Conv2d(Primitive):
         )
         return cls._cached(descriptor, attr, started)
 
+    def _set_up(
+        self, descriptor: Conv2dDescriptor, attr: PrimitiveAttr, bound: int, started: float
+    ) -> None:
+        self.algorithm = choose_algorithm(descriptor, attr.algorithm)
+        self._driver = direct_driver if self.algorithm == DIRECT else winograd_driver
+        super()._set_up(descriptor, attr, bound, started)
+
     @property
     def kernel_name(self) -> str:
         family = "depthwise" if self.descriptor.depthwise else "direct"
+        if self.algorithm != DIRECT:
+            family = f"winograd_f{self.algorithm}x{self.algorithm}"
         return f"{family}_f32:{isa.current().name}"
+
+    @property
+    def _weights_layout(self) -> tuple[object, ...]:
+        if self.algorithm == DIRECT:
+            return direct_plan.weights_layout(self.descriptor, isa.current())
+        return winograd_plan.weights_layout(self.descriptor, isa.current(), self.algorithm)
+
+    @property
+    def _packed_floats(self) -> int:
+        if self.algorithm == DIRECT:
+            return direct_plan.packed_floats(self.descriptor, isa.current())
+        return winograd_plan.packed_floats(self.descriptor, isa.current(), self.algorithm)
 
     def __call__(
         self, src: np.ndarray, weights: np.ndarray | PackedWeights,
@@ -122,7 +147,7 @@ class Conv2d(Primitive):
         d: Conv2dDescriptor = self.descriptor
         src = checked(src, "src", d.src_shape)
         if type(weights) is PackedWeights:
-            weights = weights.panels_for(weights_layout(d, isa.current()))
+            weights = weights.panels_for(self._weights_layout)
         else:
             weights = checked(weights, "weights", d.weights_shape)
         bias = checked_bias(bias, d.bias, d.oc)
@@ -143,7 +168,7 @@ class Conv2d(Primitive):
     ) -> None:
         if self.descriptor.layout == "nchw":
             src, dst = src.transpose(AXES["nchw"]), dst.transpose(AXES["nchw"])
-        run, addresses = execute(weights.ndim == 1), tasks()
+        run, addresses = self._driver.execute(weights.ndim == 1), self._driver.tasks()
         self._execute(stream, lambda pool, plan, scratch, verbose: run(
             pool, plan, scratch, verbose, addresses, src, weights, bias, dst))
 
@@ -156,15 +181,20 @@ class Conv2d(Primitive):
         """
         d: Conv2dDescriptor = self.descriptor
         weights = checked(weights, "weights", d.weights_shape)
-        run, task = pack(), int(tasks()[1])
+        run, task = self._driver.pack(), int(self._driver.tasks()[1])
         return self._packed(
             lambda pool, plan, scratch, plain, panels: run(
                 pool, plan, scratch, task, plain, panels),
-            weights, packed_floats(d, isa.current()), weights_layout(d, isa.current()),
+            weights, self._packed_floats, self._weights_layout,
         )
 
     def _decompose(self, bound: int) -> Decomposition:
-        return decompose(self.descriptor, isa.current(), bound)
+        if self.algorithm == DIRECT:
+            return direct_decomposition.decompose(self.descriptor, isa.current(), bound)
+        return winograd_plan.decompose(self.descriptor, isa.current(), self.algorithm, bound)
 
     def _make_split(self, decomposition: Decomposition) -> Split:
-        return make_split(self.descriptor, decomposition, isa.current())
+        if self.algorithm == DIRECT:
+            return direct_plan.make_split(self.descriptor, decomposition, isa.current())
+        return winograd_plan.make_split(self.descriptor, decomposition, isa.current(),
+                                        self.algorithm)

@@ -23,12 +23,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from .isa import Isa
-
-I64 = ir.IntType(64)
-I32 = ir.IntType(32)
-F32 = ir.FloatType()
-VOID = ir.VoidType()
-TILE = ir.FunctionType(VOID, [I64])
+from .vectors import F32, I64, Emitter, internal_function
 
 # The argument block: int64 words at these indices. Offsets and strides are in bytes; a segment is
 # two words, its offset into A and the index of its first row of B.
@@ -41,124 +36,24 @@ OP_END, OP_RELU, OP_SUM = 0, 1, 2
 MAX_POST_OPS = 15
 
 
-class _Tile:
-    """Emits the body of one MR x nv tile into `function(args)`."""
+class Tile(Emitter):
+    """One MR x nv tile: accumulators, and what is done with them at the end."""
 
-    def __init__(self, function: ir.Function, isa: Isa, mr: int, nv: int, depthwise: bool) -> None:
-        self.isa, self.mr, self.nv, self.depthwise = isa, mr, nv, depthwise
-        self.vector = ir.VectorType(F32, isa.lanes)
-        self.function = function
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.args = function.args[0]
+    lanes_word = LANES
+
+    def __init__(
+        self, function: ir.Function, isa: Isa, mr: int, nv: int, depthwise: bool = False
+    ) -> None:
+        super().__init__(function, isa)
+        self.mr, self.nv, self.depthwise = mr, nv, depthwise
+        self.acc = [[self._alloca(self.vector) for _ in range(nv)] for _ in range(mr)]
+        self.mask = self._lane_mask()
 
     def emit(self) -> None:
-        self.acc = [[self._alloca(self.vector) for _ in range(self.nv)] for _ in range(self.mr)]
-        self.mask = self._lane_mask()
         self._when(self._word(FIRST), self._clear, lambda: self._load_rows(P, P_OFFSETS, self.acc))
         self._accumulate()
         self._when(self._word(LAST), self._finish, lambda: self._store_rows(P, P_OFFSETS))
         self.builder.ret_void()
-
-    # -- small pieces -------------------------------------------------------------------------
-
-    def _alloca(self, kind: ir.Type) -> ir.Value:
-        return self.builder.alloca(kind)
-
-    def _pointer(self, address: ir.Value, kind: ir.Type) -> ir.Value:
-        return self.builder.inttoptr(address, kind.as_pointer())
-
-    def _add(self, address: ir.Value, offset: ir.Value | int) -> ir.Value:
-        if isinstance(offset, int):
-            if offset == 0:
-                return address
-            offset = ir.Constant(I64, offset)
-        return self.builder.add(address, offset)
-
-    def _load_word(self, table: ir.Value, index: int) -> ir.Value:
-        return self.builder.load(self._pointer(self._add(table, 8 * index), I64), align=8)
-
-    def _word(self, index: int) -> ir.Value:
-        return self._load_word(self.args, index)
-
-    def _splat(self, scalar: ir.Value) -> ir.Value:
-        b = self.builder
-        one = b.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(I32, 0))
-        zeros = ir.Constant(ir.VectorType(I32, self.isa.lanes), [0] * self.isa.lanes)
-        return b.shuffle_vector(one, ir.Constant(self.vector, ir.Undefined), zeros)
-
-    def _lane_mask(self) -> ir.Value:
-        """Which lanes of the tile's last vector exist in the caller's arrays."""
-        b, lanes = self.builder, self.isa.lanes
-        valid = b.trunc(self._word(LANES), I32)
-        kind = ir.VectorType(I32, lanes)
-        spread = b.insert_element(ir.Constant(kind, ir.Undefined), valid, ir.Constant(I32, 0))
-        zeros = ir.Constant(kind, [0] * lanes)
-        spread = b.shuffle_vector(spread, ir.Constant(kind, ir.Undefined), zeros)
-        return b.icmp_signed("<", ir.Constant(kind, list(range(lanes))), spread)
-
-    def _intrinsic(self, name: str, kind: ir.FunctionType) -> ir.Function:
-        module = self.function.module
-        found = module.globals.get(name)
-        return found if found is not None else ir.Function(module, kind, name)
-
-    def _suffix(self) -> str:
-        return f"v{self.isa.lanes}f32"
-
-    def _load(self, address: ir.Value, masked: bool) -> ir.Value:
-        pointer = self._pointer(address, self.vector)
-        if not masked:
-            return self.builder.load(pointer, align=4)
-        mask = ir.VectorType(ir.IntType(1), self.isa.lanes)
-        kind = ir.FunctionType(self.vector, [pointer.type, I32, mask, self.vector])
-        load = self._intrinsic(f"llvm.masked.load.{self._suffix()}.p0", kind)
-        zeros = ir.Constant(self.vector, [0.0] * self.isa.lanes)
-        return self.builder.call(load, [pointer, ir.Constant(I32, 4), self.mask, zeros])
-
-    def _store(self, value: ir.Value, address: ir.Value, masked: bool) -> None:
-        pointer = self._pointer(address, self.vector)
-        if not masked:
-            self.builder.store(value, pointer, align=4)
-            return
-        mask = ir.VectorType(ir.IntType(1), self.isa.lanes)
-        kind = ir.FunctionType(VOID, [self.vector, pointer.type, I32, mask])
-        store = self._intrinsic(f"llvm.masked.store.{self._suffix()}.p0", kind)
-        self.builder.call(store, [value, pointer, ir.Constant(I32, 4), self.mask])
-
-    def _fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        if not self.isa.fma:
-            return self.builder.fadd(self.builder.fmul(a, b), c)
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        return self.builder.call(self._intrinsic(f"llvm.fma.{self._suffix()}", kind), [a, b, c])
-
-    def _when(self, condition: ir.Value, then, otherwise) -> None:
-        taken = self.builder.icmp_signed("!=", condition, ir.Constant(I64, 0))
-        with self.builder.if_else(taken) as (yes, no):
-            with yes:
-                then()
-            with no:
-                otherwise()
-
-    def _loop(self, name: str, count: ir.Value, steps: list[tuple[ir.Value, ir.Value]], body):
-        """Call `body(*cursors)` `count` times; cursor i starts and advances as `steps[i]` says."""
-        b = self.builder
-        before = b.block
-        head, inside, after = (b.append_basic_block(name + s) for s in ("", ".body", ".end"))
-        b.branch(head)
-        b.position_at_end(head)
-        left = b.phi(I64)
-        cursors = [b.phi(I64) for _ in steps]
-        b.cbranch(b.icmp_signed(">", left, ir.Constant(I64, 0)), inside, after)
-        b.position_at_end(inside)
-        body(*cursors)
-        moved = [b.add(c, step) for c, (_, step) in zip(cursors, steps, strict=True)]
-        fewer = b.sub(left, ir.Constant(I64, 1))
-        left.add_incoming(count, before)
-        left.add_incoming(fewer, b.block)
-        for cursor, (start, _), following in zip(cursors, steps, moved, strict=True):
-            cursor.add_incoming(start, before)
-            cursor.add_incoming(following, b.block)
-        b.branch(head)
-        b.position_at_end(after)
 
     # -- the three parts of a tile ------------------------------------------------------------
 
@@ -271,13 +166,9 @@ class _Tile:
 
 def _tile_function(module: ir.Module, isa: Isa, mr: int, nv: int, depthwise: bool) -> ir.Function:
     name = f"tpi_{'dw' if depthwise else 'mm'}_f32_{isa.name}_{mr}x{nv}"
-    found = module.globals.get(name)
-    if found is not None:
-        return found
-    function = ir.Function(module, TILE, name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    _Tile(function, isa, mr, nv, depthwise).emit()
+    function, new = internal_function(module, name)
+    if new:
+        Tile(function, isa, mr, nv, depthwise).emit()
     return function
 
 

@@ -1,0 +1,204 @@
+"""Transforms of Winograd's minimal filtering, F(m x m, 3 x 3), as LLVM vectors over channels.
+
+    Y = A^T [ (G g G^T) * (B^T d B) ] A
+
+after Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015), for m = 2 with the
+points 0, 1, -1 and infinity, and for m = 4 with 0, a, -a, b, -b and infinity, where a = sqrt(1/2)
+and b = sqrt(2) = 1/a. With these points the error of F(4x4) is a quarter of what the textbook's 0,
++-1, +-2 give: powers of points near 1 grow and shrink the least.
+
+The input transform writes n x n = (m + 2)^2 vectors, one for each `xi`, that a GEMM for each xi
+then multiplies with the transformed weights; the output transform adds n x n vectors up to m x m outputs
+and finishes them as every tile does, with bias and post-ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import sqrt
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..compiling import c_function
+from . import isa
+from .emit import A_STEP, A, Tile
+from .isa import Isa
+from .vectors import I64, Emitter, internal_function
+
+#: Outputs of a tile along one side, for which there are kernels.
+VARIANTS = (2, 4)
+SMALL, LARGE = sqrt(0.5), sqrt(2.0)
+
+# The input transform's argument block: a table of the n x n addresses that the input's channels
+# start at, where the n x n results go and how far apart (bytes), whole vectors, and lanes of one more.
+(TABLE, V, V_STRIDE, VECTORS, TAIL) = range(5)
+INPUT_WORDS = 5
+
+Vector = ir.Value
+
+
+class _Arithmetic:
+    """One-dimensional transforms of a row or column of vectors."""
+
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+
+    def _add(self, x: Vector, y: Vector) -> Vector:
+        return self._emitter.builder.fadd(x, y)
+
+    def _subtract(self, x: Vector, y: Vector) -> Vector:
+        return self._emitter.builder.fsub(x, y)
+
+    def _constant(self, value: float) -> Vector:
+        vector = self._emitter.vector
+        return ir.Constant(vector, [value] * vector.count)
+
+    def _times(self, factor: float, x: Vector) -> Vector:
+        return self._emitter.builder.fmul(self._constant(factor), x)
+
+    def _plus(self, x: Vector, factor: float, y: Vector) -> Vector:
+        """x + factor * y"""
+        return self._emitter._fma(self._constant(factor), y, x)
+
+    def input(self, d: Sequence[Vector]) -> list[Vector]:
+        """B^T d"""
+        if len(d) == 4:
+            return [self._subtract(d[0], d[2]), self._add(d[1], d[2]),
+                    self._subtract(d[2], d[1]), self._subtract(d[1], d[3])]
+        near_even = self._plus(d[4], -LARGE * LARGE, d[2])
+        near_odd = self._plus(self._times(SMALL, d[3]), -LARGE, d[1])
+        far_even = self._plus(d[4], -SMALL * SMALL, d[2])
+        far_odd = self._plus(self._times(LARGE, d[3]), -SMALL, d[1])
+        return [
+            self._add(self._plus(d[0], -2.5, d[2]), d[4]),
+            self._add(near_even, near_odd), self._subtract(near_even, near_odd),
+            self._add(far_even, far_odd), self._subtract(far_even, far_odd),
+            self._add(self._plus(d[1], -2.5, d[3]), d[5]),
+        ]
+
+    def output(self, m: Sequence[Vector]) -> list[Vector]:
+        """A^T m"""
+        near, far = self._add(m[1], m[2]), self._subtract(m[1], m[2])
+        if len(m) == 4:
+            return [self._add(m[0], near), self._subtract(far, m[3])]
+        sums, differences = (near, self._add(m[3], m[4])), (far, self._subtract(m[3], m[4]))
+        return [
+            self._add(self._add(m[0], sums[0]), sums[1]),
+            self._plus(self._times(SMALL, differences[0]), LARGE, differences[1]),
+            self._plus(self._times(SMALL**2, sums[0]), LARGE**2, sums[1]),
+            self._add(self._plus(self._times(SMALL**3, differences[0]), LARGE**3, differences[1]),
+                      m[5]),
+        ]
+
+
+def _both_ways(
+    transform: Callable[[Sequence[Vector]], list[Vector]], rows: list[list[Vector]]
+) -> list[list[Vector]]:
+    """Columns first, then rows."""
+    columns = [transform(column) for column in zip(*rows, strict=True)]
+    return [transform(row) for row in zip(*columns, strict=True)]
+
+
+class _Input(Emitter):
+    """V[xi] = (B^T d B)[xi] for all channels of one tile."""
+
+    lanes_word = TAIL
+
+    def __init__(self, function: ir.Function, isa: Isa, m: int) -> None:
+        super().__init__(function, isa)
+        self.n = m + 2
+        self.mask = self._lane_mask()
+
+    def emit(self) -> None:
+        zero, step = ir.Constant(I64, 0), ir.Constant(I64, 4 * self.isa.lanes)
+        vectors = self._word(VECTORS)
+        self._loop("c", vectors, [(zero, step)], lambda offset: self._channels(offset, False))
+        tail = self.builder.icmp_signed("!=", self._word(TAIL), zero)
+        with self.builder.if_then(tail):
+            self._channels(self.builder.mul(vectors, step), True)
+        self.builder.ret_void()
+
+    def _channels(self, offset: Vector, masked: bool) -> None:
+        table, target, stride = self._word(TABLE), self._word(V), self._word(V_STRIDE)
+        d = [[self._load(self._add(self._load_word(table, self.n * i + j), offset), masked)
+              for j in range(self.n)] for i in range(self.n)]
+        address = self._add(target, offset)
+        for row in _both_ways(_Arithmetic(self).input, d):
+            for value in row:
+                self._store(value, address, masked=False)  # rows of V are whole vectors
+                address = self._add(address, stride)
+
+
+class _Output(Tile):
+    """C = post_ops(A^T M A + bias): m x m output pixels, one vector of channels."""
+
+    def __init__(self, function: ir.Function, isa: Isa, m: int) -> None:
+        super().__init__(function, isa, m * m, 1)
+        self.m = m
+
+    def emit(self) -> None:
+        address, stride, n = self._word(A), self._word(A_STEP), self.m + 2
+        products = []
+        for _ in range(n * n):
+            products.append(self._load(address, masked=False))
+            address = self._add(address, stride)
+        rows = [products[n * i : n * (i + 1)] for i in range(n)]
+        outputs = [y for row in _both_ways(_Arithmetic(self).output, rows) for y in row]
+        for (cell,), value in zip(self.acc, outputs, strict=True):
+            self.builder.store(value, cell)
+        self._finish()
+        self.builder.ret_void()
+
+
+def _emit_switch(
+    builder: ir.IRBuilder, m: ir.Value, args: ir.Value, what: str, kind: type[_Input | _Output]
+) -> None:
+    current, done = isa.current(), builder.append_basic_block("done")
+    switch = builder.switch(m, done)
+    for variant in VARIANTS:
+        function, new = internal_function(
+            builder.module, f"tpi_winograd_{what}_f32_{current.name}_{variant}")
+        if new:
+            kind(function, current, variant).emit()
+        block = builder.append_basic_block(f"f{variant}")
+        switch.add_case(ir.Constant(I64, variant), block)
+        builder.position_at_end(block)
+        builder.call(function, [args])
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+_I64 = types.int64
+SIGNATURE = types.void(_I64, _I64, _I64)
+
+
+@intrinsic
+def _input(typingctx, m, args):
+    def codegen(context, builder, signature, values):
+        _emit_switch(builder, *values, "input", _Input)
+        return context.get_dummy_value()
+
+    return types.void(_I64, _I64), codegen
+
+
+@intrinsic
+def _output(typingctx, m, args):
+    def codegen(context, builder, signature, values):
+        _emit_switch(builder, *values, "output", _Output)
+        return context.get_dummy_value()
+
+    return types.void(_I64, _I64), codegen
+
+
+@c_function("Winograd input transform", SIGNATURE)
+def input_transform(m, _, args):
+    """F(m x m): all channels of one tile of the input."""
+    _input(m, args)
+
+
+@c_function("Winograd output transform", SIGNATURE)
+def output_transform(m, _, args):
+    """F(m x m): one vector of channels of one tile of the output."""
+    _output(m, args)
