@@ -20,7 +20,8 @@ class Case:
     microseconds: float = 0.0  # about how long a loop, or a region's task, takes on one thread
     bound: int | str | None = None  # tasks created for, or "execution"
     skew: str = ""  # loop: how the chunks' costs differ
-    body: str = ""  # regions: "empty", "rendezvous" or "delay"; branches: a block of GoogLeNet
+    body: str = ""  # regions: "empty", "rendezvous" or "delay"; branches: a block of GoogLeNet;
+    # chain: a network
     tasks: int = 0  # regions: how many, 0 for one for each thread
     chunk: int = 0  # loop_overhead: iterations in a task
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .cases import Case
-from .shapes import NETWORKS, Conv, Gemm, gemms, network
+from .shapes import Conv, Gemm, gemms, network
 from .turns import Measurement, Table
 
 SECTIONS = ("latency", "skewed", "gemm", "conv", "decomposition")
+#: Of shapes.NETWORKS; the others are for chains.
+MAIN_NETWORKS = ("ResNet-50 v1.5", "GoogLeNet v1")
 POOLS = ("sequential", "omp", "eigen")
 CONTENDERS = {
     "latency": ("omp", "eigen", "libgomp", "libomp", "libiomp5", "tbb", "eigen-ref"),
@@ -94,7 +96,7 @@ def _gemm(
 def _layers(quick: bool, shapes: Sequence[Gemm | Conv] | None) -> list[tuple[str, Conv]]:
     if shapes:
         return [("given shapes", s) for s in shapes if isinstance(s, Conv)]
-    return [(name, layer) for name in NETWORKS
+    return [(name, layer) for name in MAIN_NETWORKS
             for layer in (network(name)[1:4] if quick else network(name))]
 
 

@@ -14,6 +14,7 @@ from math import exp, log
 from statistics import median
 from time import perf_counter
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
@@ -62,21 +63,36 @@ def two_thread_gemm() -> list[Row]:
     return rows
 
 
-def resnet(threads: int) -> list[Row]:
-    """ResNet-50's convolutions against the best of torch (channels_last) and ONNX Runtime."""
-    peers = [name for name in ("torch", "onnxruntime") if not missing(name)]
+#: Of the best peer taken layer by layer.
+CHAIN_LIMITS = {"ResNet-50 v1.5": 0.80, "GoogLeNet v1": 0.70, "Inception v4": 0.80}
+CHAIN_PEERS = ("torch", "torch-prepacked", "onnxruntime")
+WORST_LAYER = 1.15
+
+
+def chains(threads: int) -> list[Row]:
+    """A network's convolutions one after the other, each layer with weights of its own."""
+    peers = [name for name in CHAIN_PEERS if not missing(name)]
     pools = ["sequential"] if threads == 1 else ["omp", "eigen"]
     if not peers:
         return []
-    totals = dict.fromkeys([*pools, *peers], 0.0)
-    with Table(totals, threads) as table:
-        for layer in network("ResNet-50 v1.5"):
-            seconds = _medians(table, [(n, Case("conv", layer)) for n in totals], FULL["conv"])
-            for name, value in zip(totals, seconds, strict=True):
-                totals[name] += layer.count * value
-    best = min(totals[name] for name in peers)
-    return [Row(f"ResNet-50 convolutions, {threads} thread{'s' * (threads > 1)}, {name}: time / "
-                f"best of {' and '.join(peers)}", 1.3, totals[name] / best) for name in pools]
+    rows = []
+    with Table([*pools, *peers], threads) as table:
+        for net, limit in CHAIN_LIMITS.items():
+            jobs = [(name, Case("chain", body=net)) for name in table.players]
+            layers = {m.contender: np.median(m.layers, axis=0)
+                      for m in table.measure(jobs, BLOCKS, 0.1)}
+            best = np.min([layers[name] for name in peers], axis=0)
+            names = [layer.name for layer in network(net) for _ in range(layer.count)]
+            for name in pools:
+                ratios = layers[name] / best
+                worst = int(ratios.argmax())
+                where = f"{net}, {threads} thread{'s' * (threads > 1)}, {name}"
+                rows += [Row(f"{where}: convolutions / best peer layer by layer "
+                             f"({1e3 * best.sum():.1f} ms)", limit,
+                             float(layers[name].sum() / best.sum())),
+                         Row(f"{where}: worst layer, {names[worst]} "
+                             f"({1e6 * best[worst]:.0f} us)", WORST_LAYER, float(ratios[worst]))]
+    return rows
 
 
 def oversubscribed() -> list[Row]:
@@ -106,7 +122,7 @@ def import_time() -> list[Row]:
 
 TARGETS: dict[str, tuple[Callable[[], list[Row]], ...]] = {
     "pools": (*POOL_TARGETS, import_time),
-    "kernels": (single_thread_gemm, two_thread_gemm, lambda: resnet(1), lambda: resnet(2),
+    "kernels": (single_thread_gemm, two_thread_gemm, lambda: chains(1), lambda: chains(2),
                 oversubscribed),
 }
 

@@ -42,9 +42,13 @@ class Measurement:
     blocks: list[float] = field(default_factory=list)  # each block's median
     samples: list[float] = field(default_factory=list)  # each call, if the body times itself
     tails: list[float] = field(default_factory=list)  # and then each block's 99th percentile
+    layers: list[np.ndarray] = field(default_factory=list)  # a chain: each block's medians
 
     def add(self, times: np.ndarray) -> None:
-        """Take in one block."""
+        """Take in one block; of a chain, a row of layers for each run."""
+        if times.ndim == 2:
+            self.layers.append(np.median(times, axis=0))
+            times = times.sum(axis=1)
         self.blocks.append(float(np.median(times)))
         if len(times) > 1:
             self.samples.extend(map(float, times))

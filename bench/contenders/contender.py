@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from ..cases import Case
+from ..shapes import network
 
 
 @dataclass
@@ -22,7 +24,8 @@ class Prepared:
     result
         Turns what `call` returned into the array that contenders must agree on; None: no array.
     times_itself
-        `call(count)` returns the seconds of each of `count` runs, measured in C.
+        `call(count)` returns the seconds of each of `count` runs; of a chain, a row for each run
+        with the seconds of each layer.
     block
         Runs in a block, where the method prescribes them; None: as many as there is time for.
     """
@@ -74,6 +77,25 @@ class Contender:
 
     def antirectifier(self, case: Case) -> Prepared | None:
         return None
+
+    def chain(self, case: Case) -> Prepared | None:
+        """The convolutions of a network one after the other, each with weights of its own."""
+        layers = [self.conv(Case("conv", layer, bound=case.bound)) for layer in network(case.body)
+                  for _ in range(layer.count)]
+        if any(layer is None or layer.times_itself for layer in layers):
+            return None
+        calls = [layer.call for layer in layers if layer is not None]
+
+        def run(count: int) -> np.ndarray:
+            seconds = np.empty((count, len(calls)))
+            for row in seconds:
+                for i, call in enumerate(calls):
+                    start = perf_counter()
+                    call()
+                    row[i] = perf_counter() - start
+            return seconds
+
+        return Prepared(run, times_itself=True)
 
     def prepare(self, case: Case) -> Prepared | None:
         return getattr(self, case.section)(case)  # type: ignore[no-any-return]

@@ -7,7 +7,8 @@ from pathlib import Path
 from .benchdnn import Conv, Gemm, ShapeError, read_shapes
 
 HERE = Path(__file__).parent
-NETWORKS = {"ResNet-50 v1.5": "resnet50_v1_5.conv", "GoogLeNet v1": "googlenet_v1.conv"}
+NETWORKS = {"ResNet-50 v1.5": "resnet50_v1_5.conv", "GoogLeNet v1": "googlenet_v1.conv",
+            "Inception v4": "inception_v4.conv"}
 
 
 def network(name: str) -> list[Conv]:

@@ -8,8 +8,8 @@ and b = sqrt(2) = 1/a. With these points the error of F(4x4) is a quarter of wha
 +-1, +-2 give: powers of points near 1 grow and shrink the least.
 
 The input transform writes n x n = (m + 2)^2 vectors, one for each `xi`, that a GEMM for each xi
-then multiplies with the transformed weights; the output transform adds n x n vectors up to m x m outputs
-and finishes them as every tile does, with bias and post-ops.
+then multiplies with the transformed weights; the output transform adds n x n vectors up to m x m
+outputs and finishes them as every tile does, with bias and post-ops.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ VARIANTS = (2, 4)
 SMALL, LARGE = sqrt(0.5), sqrt(2.0)
 
 # The input transform's argument block: a table of the n x n addresses that the input's channels
-# start at, where the n x n results go and how far apart (bytes), whole vectors, and lanes of one more.
+# start at, where the n x n results go and how far apart (bytes), whole vectors, and lanes of one
+# more.
 (TABLE, V, V_STRIDE, VECTORS, TAIL) = range(5)
 INPUT_WORDS = 5
 
