@@ -67,6 +67,7 @@ def two_thread_gemm() -> list[Row]:
 CHAIN_LIMITS = {"ResNet-50 v1.5": 0.80, "GoogLeNet v1": 0.70, "Inception v4": 0.80}
 CHAIN_PEERS = ("torch", "torch-prepacked", "onnxruntime")
 WORST_LAYER = 1.15
+CHAIN_BLOCKS = 5
 
 
 def chains(threads: int) -> list[Row]:
@@ -80,7 +81,7 @@ def chains(threads: int) -> list[Row]:
         for net, limit in CHAIN_LIMITS.items():
             jobs = [(name, Case("chain", body=net)) for name in table.players]
             layers = {m.contender: np.median(m.layers, axis=0)
-                      for m in table.measure(jobs, BLOCKS, 0.1)}
+                      for m in table.measure(jobs, CHAIN_BLOCKS, 0.05)}
             best = np.min([layers[name] for name in peers], axis=0)
             names = [layer.name for layer in network(net) for _ in range(layer.count)]
             for name in pools:

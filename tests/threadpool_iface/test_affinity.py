@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -98,6 +100,26 @@ def test_a_policy_binds_each_worker_to_one_cpu(kind, policy):
 def test_another_policy_is_refused(kind):
     with pytest.raises(ValueError, match=r'"compact", "scatter" or a sequence.*balanced'):
         kind(2, affinity="balanced")
+
+
+@pytest.mark.skipif(len(allowed_cpus()) < 2, reason="needs two CPUs")
+@pytest.mark.parametrize("kind", [OmpLikePool, EigenLikePool])
+def test_a_worker_that_shares_the_callers_cpu_may_leave_it_and_stays_unbound(kind):
+    mask = os.sched_getaffinity(0)
+    with kind(2) as pool:
+        worker = []
+        pool.run_together(2, lambda i, n: i and worker.append(threading.get_native_id()))
+        here = min(mask)
+        os.sched_setaffinity(0, {here})
+        os.sched_setaffinity(worker[0], {here})  # on the caller's CPU, where both are kept ...
+        os.sched_setaffinity(worker[0], mask)  # ... until the worker leaves
+        try:
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end:
+                pool.run_together(2, lambda i, n: None)
+            assert os.sched_getaffinity(worker[0]) == mask
+        finally:
+            os.sched_setaffinity(0, mask)
 
 
 def run(code, **variables):

@@ -125,6 +125,7 @@ static void *worker_body(void *arg) {
     member *me = arg;
     fork_join *pool = me->pool;
     uint32_t generation = pool->fork_generation, ticket = 0;
+    tpi_thread.may_move = pool->ncpus == 0;
     for (;;) {
         uint32_t seen = ticket;
         ticket = tpi_await(&me->ticket, seen, &pool->patience, generation);
@@ -179,6 +180,7 @@ static int32_t run_on_team(fork_join *pool, work *w) {
         int32_t tasks = w->end - w->begin;
         w->members = tasks < pool->size ? tasks : pool->size;
         atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+        tpi_note_caller(&pool->patience);
         take_part(pool, w, 0);
     }
     tpi_unlock(&pool->team);

@@ -16,6 +16,10 @@ typedef struct {
     uint64_t asked;               /* tpi_ticks() when it was last called */
     struct tpi_region *region;    /* borrowed; the innermost one this thread started */
     struct tpi_gang *gang;        /* borrowed; of the task this thread is in */
+    int32_t may_move;             /* a worker that is bound to no CPU */
+    int32_t lent;                 /* yields in a row that somebody else took up */
+    int32_t watched_cpu;          /* one that it may move to, and how idle that was at a time */
+    uint64_t watched_idle, watched_ns;
 } tpi_thread_state;
 
 extern _Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initial-exec")));

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "move.h"
 #include "thread_state.h"
 
 _Atomic uint32_t tpi_fork_generation;
@@ -16,6 +17,9 @@ _Atomic uint32_t tpi_fork_generation;
 
 /* A yield that nobody takes up returns within 0.3 to 1.2 us; two switches take longer. */
 #define LENT_NS 2500
+
+/* A worker thinks of moving after so many yields in a row that were taken up. */
+#define LENDS_BEFORE_MOVING 3
 
 static int pauses_per_microsecond = 1;
 
@@ -41,11 +45,18 @@ void tpi_patience_init(tpi_patience *patience, int32_t num_threads, int64_t bloc
     patience->blocktime_us = blocktime_us;
     patience->meter = meter;
     atomic_init(&patience->park_now, 0);
+    atomic_init(&patience->caller_cpu, -1);
 }
 
 static bool blocktime_is_over(const tpi_lull *lull, uint64_t now) {
     int64_t blocktime = lull->patience->blocktime_us;
     return blocktime >= 0 && now - lull->since >= (uint64_t)blocktime * 1000u;
+}
+
+static void part_from_caller(const tpi_patience *patience, uint64_t now) {
+    if (++tpi_thread.lent < LENDS_BEFORE_MOVING || !tpi_thread.may_move || !patience->pauses) return;
+    if (sched_getcpu() != atomic_load_explicit(&patience->caller_cpu, memory_order_relaxed)) return;
+    if (tpi_move_to_idle_cpu(now)) tpi_thread.lent = 0;
 }
 
 bool tpi_lull_go_on(tpi_lull *lull) {
@@ -57,7 +68,10 @@ bool tpi_lull_go_on(tpi_lull *lull) {
     if (!lull->since) lull->since = before;
     sched_yield();
     uint64_t now = tpi_now_ns();
-    lull->burst = now - before < LENT_NS ? patience->pauses * BURST_NS / 1000 : 0;
+    bool lent = now - before >= LENT_NS;
+    lull->burst = lent ? 0 : patience->pauses * BURST_NS / 1000;
+    if (lent) part_from_caller(patience, now);
+    else tpi_thread.lent = 0;
     return !blocktime_is_over(lull, now);
 }
 

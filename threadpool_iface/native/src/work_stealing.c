@@ -22,6 +22,7 @@
 #include "loop.h"
 #include "pools.h"
 #include "run_queue.h"
+#include "thread_state.h"
 #include "waiting.h"
 #include "workers.h"
 
@@ -205,6 +206,7 @@ static void *worker_body(void *arg) {
     uint32_t generation = pool->fork_generation;
     tpi_item item;
     this_worker = me;
+    tpi_thread.may_move = pool->ncpus == 0;
     while (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) == generation) {
         if (next_item_metered(me, &item))
             item.run(item.arg);
@@ -339,6 +341,7 @@ static int32_t ask_for_help(stealing *pool, tpi_loop *loop, int32_t count) {
 }
 
 static int32_t run_loop(stealing *pool, tpi_loop *loop, int32_t helpers) {
+    tpi_note_caller(&pool->patience);
     int32_t asked = ask_for_help(pool, loop, helpers);
     if (asked < helpers) release_loop(loop, helpers - asked); /* the caller's is left */
     notify(pool, asked);
