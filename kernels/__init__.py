@@ -5,11 +5,13 @@ from .convolution import Conv2d
 from .matmul import Matmul
 from .one_shot import matmul
 from .packed import PackedWeights
-from .post_ops import Relu, Sum
+from .post_ops import Clip, Function, Relu, Sum
 
 __all__ = [
     "CacheInfo",
+    "Clip",
     "Conv2d",
+    "Function",
     "Matmul",
     "PackedWeights",
     "Relu",

@@ -33,9 +33,45 @@ class Sum:
         object.__setattr__(self, "scale", float(self.scale))
 
 
-PostOp = Relu | Sum
-_BY_NAME: dict[str, PostOp] = {"relu": Relu(), "sum": Sum()}
-_CODES = {Relu: emit.OP_RELU, Sum: emit.OP_SUM}
+@dataclass(frozen=True)
+class Clip:
+    """min(max(x, low), high); "relu6" is `Clip(0, 6)`. NaN stays NaN."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"{name} must be a float, not {value!r}")
+            object.__setattr__(self, name, float(value))
+        if not self.low <= self.high:
+            raise ValueError(f"low must be at most high, not {self.low} and {self.high}")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of each element: "sigmoid", "silu", "tanh", "gelu" (by erf) or "gelu_tanh".
+
+    `microkernels.functions` has their formulas and errors.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name not in emit.FUNCTION_NAMES:
+            raise ValueError(f"name must be one of {list(emit.FUNCTION_NAMES)}, not {self.name!r}")
+
+
+PostOp = Relu | Sum | Clip | Function
+_KINDS = (Relu, Sum, Clip, Function)
+_BY_NAME: dict[str, PostOp] = {
+    "relu": Relu(), "sum": Sum(), "relu6": Clip(0, 6),
+    **{name: Function(name) for name in emit.FUNCTION_NAMES},
+}
+_BENCHDNN = {"sigmoid": "logistic", "silu": "swish:1", "tanh": "tanh", "gelu": "gelu_erf",
+             "gelu_tanh": "gelu_tanh"}
 
 
 def parse(post_ops: Sequence[str | PostOp]) -> tuple[PostOp, ...]:
@@ -48,7 +84,7 @@ def parse(post_ops: Sequence[str | PostOp]) -> tuple[PostOp, ...]:
     ValueError
         An unknown name, or more than fit.
     """
-    if isinstance(post_ops, (str, Relu, Sum)):
+    if isinstance(post_ops, (str, *_KINDS)):
         raise TypeError(f"post_ops must be a sequence such as ({post_ops!r},), not {post_ops!r}")
     try:
         given = tuple(post_ops)
@@ -64,22 +100,39 @@ def _one(op: str | PostOp) -> PostOp:
         if op not in _BY_NAME:
             raise ValueError(f"post_ops has {op!r}; the names are {sorted(_BY_NAME)}")
         return _BY_NAME[op]
-    if not isinstance(op, (Relu, Sum)):
-        raise TypeError(f"post_ops has {op!r}; allowed are names, Relu() and Sum()")
+    if not isinstance(op, _KINDS):
+        raise TypeError(f"post_ops has {op!r}; allowed are names, Relu(), Sum(), Clip() and "
+                        "Function()")
     return op
 
 
+def _code(op: PostOp) -> int:
+    if isinstance(op, Function):
+        return emit.OP_FUNCTIONS + emit.FUNCTION_NAMES.index(op.name)
+    return {Relu: emit.OP_RELU, Sum: emit.OP_SUM, Clip: emit.OP_CLIP}[type(op)]
+
+
 def encode(post_ops: tuple[PostOp, ...]) -> tuple[int, np.ndarray]:
-    """The microkernel's form: op codes in one word, and a float32 scale for each op."""
+    """The microkernel's form: op codes in one word, and two float32 parameters for each op."""
     code = 0
+    parameters = np.zeros((max(1, len(post_ops)), 2), dtype=np.float32)
     for position, op in enumerate(post_ops):
-        code |= _CODES[type(op)] << (4 * position)
-    scales = [op.scale if isinstance(op, Sum) else 0.0 for op in post_ops]
-    return code, np.array(scales or [0.0], dtype=np.float32)
+        code |= _code(op) << (4 * position)
+        if isinstance(op, Sum):
+            parameters[position, 0] = op.scale
+        elif isinstance(op, Clip):
+            parameters[position] = op.low, op.high
+    return code, parameters
 
 
 def describe(post_ops: tuple[PostOp, ...]) -> str:
     """As benchdnn writes them: `relu+sum:0.5`."""
-    return "+".join(
-        f"sum:{op.scale:g}" if isinstance(op, Sum) else "relu" for op in post_ops
-    )
+    return "+".join(map(_described, post_ops))
+
+
+def _described(op: PostOp) -> str:
+    if isinstance(op, Sum):
+        return f"sum:{op.scale:g}"
+    if isinstance(op, Clip):
+        return f"clip:{op.low:g}:{op.high:g}"
+    return _BENCHDNN[op.name] if isinstance(op, Function) else "relu"

@@ -37,7 +37,8 @@ class Matmul(Primitive):
     bias : bool
         Whether calls take a bias of shape (N,).
     post_ops : sequence of str or post-op
-        Applied in order after the bias: "relu", "sum", `Relu()`, `Sum(scale)`.
+        Applied in order after the bias: "relu", "relu6", "sum", "sigmoid", "silu", "tanh", "gelu",
+        "gelu_tanh", or `Sum(scale)`, `Clip(low, high)`, `Function(name)`.
     attr : PrimitiveAttr
         Bound on the tasks and when the split is chosen.
 

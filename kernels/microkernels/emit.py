@@ -20,8 +20,11 @@ between the two families.
 
 from __future__ import annotations
 
+from functools import partial
+
 from llvmlite import ir
 
+from .functions import unary
 from .isa import Isa
 from .vectors import F32, I64, Emitter, internal_function
 
@@ -31,8 +34,10 @@ from .vectors import F32, I64, Emitter, internal_function
  BIAS, FIRST, LAST, LANES, POST_OPS, POST_OP_SCALES) = range(18)
 ARGS_WORDS = 18
 
-# Post-op codes, four bits each in the word POST_OPS, applied from the lowest bits up.
-OP_END, OP_RELU, OP_SUM = 0, 1, 2
+# Post-op codes, four bits each in the word POST_OPS, applied from the lowest bits up. Each has two
+# float32 parameters in the table POST_OP_SCALES. From OP_FUNCTIONS on they are functions by name.
+OP_END, OP_RELU, OP_SUM, OP_CLIP, OP_FUNCTIONS = 0, 1, 2, 3, 4
+FUNCTION_NAMES = ("sigmoid", "silu", "tanh", "gelu", "gelu_tanh")
 MAX_POST_OPS = 15
 
 
@@ -133,7 +138,10 @@ class Tile(Emitter):
         left.add_incoming(codes, before)
         scale.add_incoming(scales, before)
         switch = b.switch(b.and_(left, ir.Constant(I64, 15)), done)
-        for code, op in ((OP_RELU, self._relu), (OP_SUM, self._sum)):
+        ops = [(OP_RELU, self._relu), (OP_SUM, self._sum), (OP_CLIP, self._clip)]
+        for number, name in enumerate(FUNCTION_NAMES, OP_FUNCTIONS):
+            ops.append((number, partial(self._function, name)))
+        for code, op in ops:
             block = b.append_basic_block("op")
             switch.add_case(ir.Constant(I64, code), block)
             b.position_at_end(block)
@@ -141,7 +149,7 @@ class Tile(Emitter):
             b.branch(following)
         b.position_at_end(following)
         left.add_incoming(b.lshr(left, ir.Constant(I64, 4)), following)
-        scale.add_incoming(self._add(scale, 4), following)
+        scale.add_incoming(self._add(scale, 8), following)
         b.branch(head)
         b.position_at_end(done)
 
@@ -162,6 +170,24 @@ class Tile(Emitter):
         for row, held in zip(self.acc, before, strict=True):
             for cell, old in zip(row, held, strict=True):
                 b.store(self._fma(factor, b.load(old), b.load(cell)), cell)
+
+
+    def _clip(self, scale: ir.Value) -> None:
+        """min(max(x, low), high), keeping NaN as it is."""
+        b = self.builder
+        low, high = (self._splat(b.load(self._pointer(self._add(scale, offset), F32), align=4))
+                     for offset in (0, 4))
+        for row in self.acc:
+            for cell in row:
+                value = b.load(cell)
+                value = b.select(b.fcmp_ordered("<", value, low), low, value)
+                b.store(b.select(b.fcmp_ordered(">", value, high), high, value), cell)
+
+    def _function(self, name: str, scale: ir.Value) -> None:
+        b, function = self.builder, unary(self.function.module, self.isa, name)
+        for row in self.acc:
+            for cell in row:
+                b.store(b.call(function, [b.load(cell)]), cell)
 
 
 def _tile_function(module: ir.Module, isa: Isa, mr: int, nv: int, depthwise: bool) -> ir.Function:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from math import erf
+
 import numpy as np
 
-from kernels import Relu, Sum
+from kernels import Clip, Function, Relu, Sum
 
 
 def rand(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.standard_normal(shape).astype(np.float32)
 
 
+_erf = np.vectorize(erf, otypes=[np.float64])
+FUNCTIONS = {
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "gelu": lambda x: 0.5 * x * (1 + _erf(x / np.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+}
+
+
 def post(values: np.ndarray, post_ops: tuple, before: np.ndarray) -> np.ndarray:
     for op in post_ops:
-        if op == "relu" or isinstance(op, Relu):
+        name = op.name if isinstance(op, Function) else op
+        if name == "relu" or isinstance(op, Relu):
             values = np.maximum(values, 0)
+        elif name == "relu6" or isinstance(op, Clip):
+            low, high = (op.low, op.high) if isinstance(op, Clip) else (0.0, 6.0)
+            values = np.clip(values, low, high)
+        elif name in FUNCTIONS:
+            values = FUNCTIONS[name](values)
         else:
             scale = op.scale if isinstance(op, Sum) else 1.0
             values = values + np.float64(np.float32(scale)) * before

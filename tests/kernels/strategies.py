@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
-from kernels import Sum
+from kernels import Clip, Sum
 
 # Around the tiles (6 and 8 rows, 16 lanes, panels of 64) and the K blocks (384 and 512).
 extents = st.one_of(st.integers(0, 20), st.sampled_from([31, 47, 63, 64, 65, 97, 129, 245]))
 depths = st.one_of(st.integers(0, 20), st.sampled_from([383, 384, 385, 511, 513, 800]))
 bounds = st.sampled_from([None, 0, 1, 2, 3, 8])
 post_ops = st.sampled_from(
-    [(), ("relu",), ("sum",), ("relu", "sum"), (Sum(0.5), "relu"), ("sum", "relu", Sum(-2.0))]
+    [(), ("relu",), ("sum",), ("relu", "sum"), (Sum(0.5), "relu"), ("sum", "relu", Sum(-2.0)),
+     ("relu6",), (Clip(-0.5, 1.25), "sum"), ("sigmoid",), ("sum", "silu"), ("tanh", Sum(0.5)),
+     ("gelu",), ("gelu_tanh", "relu")]
 )
 layouts = st.sampled_from(["contiguous", "transposed", "reversed", "gaps", "read-only", "offset"])
 
