@@ -75,7 +75,7 @@ def _refuse_overlap(out: np.ndarray, inputs: tuple[np.ndarray, ...]) -> None:
     if 0 in out.strides and out.size > 1 and _repeats(out):
         raise ValueError("out overlaps itself: several of its elements share memory")
     for array in inputs:
-        if np.may_share_memory(out, array) and np.shares_memory(out, array):
+        if array.size and np.may_share_memory(out, array) and np.shares_memory(out, array):
             raise ValueError("out overlaps an input; give it memory of its own")
 
 

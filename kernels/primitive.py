@@ -127,17 +127,19 @@ class Primitive(ABC):
             )
         return Decomposition(own.dims, given.grid, own.extent, own.tile, given.reason)
 
-    def _execute(self, stream: Stream | None, call: Callable[..., int]) -> None:
-        """Run `call(pool, plan, scratch, verbose)` where the stream says, and raise its error."""
+    def _execute(
+        self, stream: Stream | None, run: Callable[..., int], *operands: np.ndarray
+    ) -> None:
+        """`run(pool, plan, scratch, verbose, *operands)` where the stream says; raise its error."""
         if stream is not None and not isinstance(stream, Stream):
             raise TypeError(f"stream must be a Stream or None, not {stream!r}")
         pool = CALLER if self.bound == 0 else EFFECTIVE_POOL if stream is None else stream.handle
         split = self._split_for(stream) if self._at_execution else self._created
         scratch = split.scratchpads.take()
         if verbose.level:
-            code = self._reported(stream, split, call, pool, scratch)
+            code = self._reported(stream, split, run, pool, scratch, operands)
         else:
-            code = call(pool, split.plan, scratch, False)
+            code = run(pool, split.plan, scratch, False, *operands)
         split.scratchpads.give(scratch)
         if code:
             _fail(code, stream)
@@ -165,11 +167,11 @@ class Primitive(ABC):
         return split
 
     def _reported(
-        self, stream: Stream | None, split: Split, call: Callable[..., int], pool: int,
-        scratch: np.ndarray,
+        self, stream: Stream | None, split: Split, run: Callable[..., int], pool: int,
+        scratch: np.ndarray, operands: tuple[np.ndarray, ...],
     ) -> int:
         start = perf_counter()
-        code = call(pool, split.plan, scratch, True)
+        code = run(pool, split.plan, scratch, True, *operands)
         milliseconds = 1e3 * (perf_counter() - start)
         tasks = split.decomposition.tasks
         threads = _distinct_threads(scratch, split.threads_offset, tasks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..post_ops import PostOp, Sum, describe
@@ -43,7 +44,7 @@ class Conv2dDescriptor:
     def iw(self) -> int:
         return self.src_shape[AXES[self.layout][2]]
 
-    @property
+    @cached_property
     def ic(self) -> int:
         return self.src_shape[AXES[self.layout][3]]
 
@@ -51,18 +52,18 @@ class Conv2dDescriptor:
     def oc(self) -> int:
         return self.weights_shape[0]
 
-    @property
+    @cached_property
     def out_shape(self) -> Shape:
         if self.layout == "nchw":
             return (self.batch, self.oc, self.oh, self.ow)
         return (self.batch, self.oh, self.ow, self.oc)
 
-    @property
+    @cached_property
     def depthwise(self) -> bool:
         """Each channel on its own: as many groups as input and output channels."""
         return self.groups == self.ic == self.oc and self.weights_shape[1] == 1
 
-    @property
+    @cached_property
     def needs_out(self) -> bool:
         return any(isinstance(op, Sum) for op in self.post_ops)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -101,7 +102,7 @@ class Conv2d(Primitive):
             family = f"winograd_f{self.algorithm}x{self.algorithm}"
         return f"{family}_f32:{isa.current().name}"
 
-    @property
+    @cached_property
     def _weights_layout(self) -> tuple[object, ...]:
         if self.algorithm == DIRECT:
             return direct_plan.weights_layout(self.descriptor, isa.current())
@@ -147,12 +148,13 @@ class Conv2d(Primitive):
         """
         d: Conv2dDescriptor = self.descriptor
         src = checked(src, "src", d.src_shape)
+        bias = checked_bias(bias, d.bias, d.oc)
         if type(weights) is PackedWeights:
             weights = weights.panels_for(self._weights_layout)
+            result = checked_out(out, d.out_shape, d.needs_out, src, bias)
         else:
             weights = checked(weights, "weights", d.weights_shape)
-        bias = checked_bias(bias, d.bias, d.oc)
-        result = checked_out(out, d.out_shape, d.needs_out, src, weights, bias)
+            result = checked_out(out, d.out_shape, d.needs_out, src, weights, bias)
         if result.size == 0:
             return result
         if not result.flags.aligned:
@@ -169,9 +171,9 @@ class Conv2d(Primitive):
     ) -> None:
         if self.descriptor.layout == "nchw":
             src, dst = src.transpose(AXES["nchw"]), dst.transpose(AXES["nchw"])
-        run, addresses = self._driver.execute(weights.ndim == 1), self._driver.tasks()
-        self._execute(stream, lambda pool, plan, scratch, verbose: run(
-            pool, plan, scratch, verbose, addresses, src, weights, bias, dst))
+        driver = self._driver
+        self._execute(stream, driver.execute(weights.ndim == 1), driver.tasks(), src, weights, bias,
+                      dst)
 
     def pack_weights(self, weights: np.ndarray) -> PackedWeights:
         """A snapshot of `weights` in the kernel's own layout, accepted wherever they are.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -32,11 +33,11 @@ class MatmulDescriptor:
     n: int
     k: int
 
-    @property
+    @cached_property
     def out_shape(self) -> Shape:
         return (*self.batch, self.m, self.n)
 
-    @property
+    @cached_property
     def needs_out(self) -> bool:
         return any(isinstance(op, Sum) for op in self.post_ops)
 

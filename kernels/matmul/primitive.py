@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -106,12 +107,13 @@ class Matmul(Primitive):
         """
         d: MatmulDescriptor = self.descriptor
         a = checked(a, "a", d.a_shape)
+        bias = checked_bias(bias, d.bias, d.n)
         if type(b) is PackedWeights:
-            b = b.panels_for(weights_layout(d, isa.current()))
+            b = b.panels_for(self._weights_layout)
+            result = checked_out(out, d.out_shape, d.needs_out, a, bias)
         else:
             b = checked(b, "b", d.b_shape)
-        bias = checked_bias(bias, d.bias, d.n)
-        result = checked_out(out, d.out_shape, d.needs_out, a, b, bias)
+            result = checked_out(out, d.out_shape, d.needs_out, a, b, bias)
         if result.size == 0:
             return result
         if result.strides[-1] != 4 or not result.flags.aligned:
@@ -123,9 +125,7 @@ class Matmul(Primitive):
         self, a: np.ndarray, b: np.ndarray, bias: np.ndarray, out: np.ndarray,
         stream: Stream | None,
     ) -> None:
-        run, addresses = execute(a.ndim, b.ndim, out.ndim), tasks()
-        self._execute(stream, lambda pool, plan, scratch, verbose: run(
-            pool, plan, scratch, verbose, addresses, a, b, bias, out))
+        self._execute(stream, execute(a.ndim, b.ndim, out.ndim), tasks(), a, b, bias, out)
 
     def _through_a_copy(
         self, a: np.ndarray, b: np.ndarray, bias: np.ndarray, out: np.ndarray,
@@ -149,8 +149,12 @@ class Matmul(Primitive):
         return self._packed(
             lambda pool, plan, scratch, plain, panels: run(
                 pool, plan, scratch, task, plain, panels),
-            b, packed_floats(d, isa.current()), weights_layout(d, isa.current()),
+            b, packed_floats(d, isa.current()), self._weights_layout,
         )
+
+    @cached_property
+    def _weights_layout(self) -> tuple[object, ...]:
+        return weights_layout(self.descriptor, isa.current())
 
     def _decompose(self, bound: int) -> Decomposition:
         return decompose(self.descriptor, isa.current(), bound)
