@@ -46,7 +46,7 @@ class Decomposition:
     ----------
     dims : tuple of str
         The dimensions that are split, outermost first: ("batch", "m", "n") for Matmul,
-        ("batch", "oh", "oc") for Conv2d.
+        ("batch", "oh", "oc") for Conv2d, ("tiles", "oc") where that is a Winograd convolution.
     grid : tuple of int
         Parts along each dimension.
     extent : tuple of int
