@@ -1,10 +1,11 @@
-"""Primitives on pools: Matmul and Conv2d, their decomposition chosen at creation."""
+"""Primitives on pools: Matmul, Conv2d and Pool2d, their decomposition chosen at creation."""
 
 from .cache import CacheInfo, cache_clear, cache_info, set_cache_capacity
 from .convolution import Conv2d
 from .matmul import Matmul
 from .one_shot import matmul
 from .packed import PackedWeights
+from .pooling import Pool2d
 from .post_ops import Clip, Function, Relu, Sum
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Function",
     "Matmul",
     "PackedWeights",
+    "Pool2d",
     "Relu",
     "Sum",
     "cache_clear",

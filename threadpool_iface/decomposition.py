@@ -14,6 +14,8 @@ from .arguments import checked_int
 
 #: Teams are counted in an int32 everywhere.
 MAX_TEAM = 2**31 - 1
+#: Grids whose predicted cost a decomposition keeps, to explain itself.
+SHOWN = 5
 
 
 def balance211(n: int, team: int, tid: int) -> tuple[int, int]:
@@ -57,6 +59,9 @@ class Decomposition:
         MR x NR of the microkernel's tile. Filled in by the primitive.
     reason : str
         Why this split was chosen. Not compared.
+    predictions : tuple of (grid, seconds)
+        What the cost model predicted for this grid and the best of the others, ascending. Empty in
+        one you write yourself. Not compared.
     """
 
     dims: tuple[str, ...]
@@ -64,6 +69,8 @@ class Decomposition:
     extent: tuple[int, ...] = ()
     tile: tuple[int, ...] = ()
     reason: str = field(default="given", compare=False)
+    predictions: tuple[tuple[tuple[int, ...], float], ...] = field(
+        default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.dims) != len(self.grid):
@@ -93,6 +100,43 @@ class Decomposition:
         if self.tile:
             text += f"; tile {self.tile[0]}x{self.tile[1]}"
         return text + f" ({self.reason})"
+
+
+    def explain(self) -> str:
+        """Why this split: its tasks, what the cost model predicts, and what others would cost.
+
+        Predictions are in microseconds on the model's machine; only their ratios mean anything.
+        """
+        lines = [str(self)]
+        if self.extent:
+            parts = (f"{ceil(e / g)} of {e}" for e, g in zip(self.extent, self.grid, strict=True))
+            lines.append("largest task: " + ", ".join(
+                f"{part} {dim}" for part, dim in zip(parts, self.dims, strict=True)))
+        own = dict(self.predictions).get(self.grid)
+        for grid, seconds in self.predictions:
+            shown = " x ".join(map(str, grid))
+            mark = "<- chosen" if grid == self.grid else (
+                f"{seconds / own:.2f}x" if own else "")
+            lines.append(f"  {shown:>12}  {1e6 * seconds:10.2f} us  {mark}".rstrip())
+        return "\n".join(lines)
+
+    def picture(self, path: str) -> None:
+        """Draw the output, coloured by task, to an image file (PNG, SVG, PDF by its name).
+
+        Each cell is one unit of the last two dimensions; those before are drawn below each other.
+
+        Raises
+        ------
+        ValueError
+            A decomposition you wrote yourself: it has no extents before a primitive uses it.
+        ModuleNotFoundError
+            Matplotlib is not installed (it comes with the extra `bench`).
+        """
+        if not self.extent:
+            raise ValueError("this decomposition has no extents: take a primitive's")
+        from .decomposition_picture import draw
+
+        draw(self, path)
 
 
 def _grids(extent: tuple[int, ...], bound: int) -> Iterator[tuple[int, ...]]:
@@ -131,8 +175,14 @@ def choose(
         return seconds(share) + (region if prod(grid) > 1 else 0.0)
 
     one = (1,) * len(extent)
-    best = min(_grids(extent, max(1, bound)), key=lambda grid: (predicted(grid), prod(grid)))
-    if prod(best) > 1 and predicted(one) <= predicted(best):
-        return Decomposition(dims, one, extent, tile, "a region would cost more than it saves")
-    limit = "the bound" if prod(best) == bound else "the cost model"
-    return Decomposition(dims, best, extent, tile, f"at most {bound} allowed; {limit} decided")
+    costs = {grid: predicted(grid) for grid in {one, *_grids(extent, max(1, bound))}}
+    # Of equals the one with fewest tasks; then any order that is always the same.
+    ranked = sorted(costs, key=lambda grid: (costs[grid], prod(grid), grid))
+    best = ranked[0]
+    shown = tuple((grid, costs[grid]) for grid in [*ranked[:SHOWN], *{one} - set(ranked[:SHOWN])])
+    if best == one and bound > 1:
+        reason = "a region would cost more than it saves"
+    else:
+        limit = "the bound" if prod(best) == bound else "the cost model"
+        reason = f"at most {bound} allowed; {limit} decided"
+    return Decomposition(dims, best, extent, tile, reason, shown)

@@ -98,14 +98,11 @@ def describe_conv2d(
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
-    if not isinstance(layout, str):
-        raise TypeError(f'layout must be "nchw" or "nhwc", not {layout!r}')
-    if layout not in AXES:
-        raise ValueError(f'layout must be "nchw" or "nhwc", not {layout!r}')
+    checked_layout(layout)
     src = checked_shape(src_shape, "src_shape", 4, exactly=4)
     weights = checked_shape(weights_shape, "weights_shape", 4, exactly=4)
-    strides, dilations = _pair(stride, "stride", 1), _pair(dilation, "dilation", 1)
-    pads = _pads(padding)
+    strides, dilations = checked_pair(stride, "stride", 1), checked_pair(dilation, "dilation", 1)
+    pads = checked_pads(padding)
     groups = checked_int(groups, "groups", 1)
     _check_channels(src[AXES[layout][3]], weights, groups)
     if 0 in weights[2:]:
@@ -117,7 +114,16 @@ def describe_conv2d(
                             post_ops, oh, ow)
 
 
-def _pair(value: Any, name: str, low: int) -> Shape:
+def checked_layout(layout: Any) -> None:
+    """Raise unless it is one."""
+    if not isinstance(layout, str):
+        raise TypeError(f'layout must be "nchw" or "nhwc", not {layout!r}')
+    if layout not in AXES:
+        raise ValueError(f'layout must be "nchw" or "nhwc", not {layout!r}')
+
+
+def checked_pair(value: Any, name: str, low: int) -> Shape:
+    """(height, width) from an integer or a pair."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ValueError(f"{name} must be an integer or a pair of them, not {value!r}")
@@ -125,7 +131,7 @@ def _pair(value: Any, name: str, low: int) -> Shape:
     return (checked_int(value, name, low, MAX_STEP),) * 2
 
 
-def _pads(value: Any) -> Shape:
+def checked_pads(value: Any) -> Shape:
     """(top, bottom, left, right) from an integer, (ph, pw) or all four."""
     if not isinstance(value, (tuple, list)):
         return (checked_int(value, "padding", 0, MAX_STEP),) * 4

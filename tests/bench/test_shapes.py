@@ -61,7 +61,8 @@ def test_padding_makes_the_output_come_out(extents, k, s, p, d):
 
 
 @pytest.mark.parametrize(("name", "layers", "gmacs"), [("ResNet-50 v1.5", 53, 4.09),
-                                                       ("GoogLeNet v1", 57, 1.58)])
+                                                       ("GoogLeNet v1", 57, 1.58),
+                                                       ("Inception v4", 149, 12.25)])
 def test_networks_have_the_published_layers_and_work(name, layers, gmacs):
     found = network(name)
     assert sum(layer.count for layer in found) == layers
@@ -71,5 +72,5 @@ def test_networks_have_the_published_layers_and_work(name, layers, gmacs):
 
 
 def test_every_network_is_listed():
-    assert set(NETWORKS) == {"ResNet-50 v1.5", "GoogLeNet v1"}
+    assert set(NETWORKS) == {"ResNet-50 v1.5", "GoogLeNet v1", "Inception v4"}
     assert len(gemms()) == 11

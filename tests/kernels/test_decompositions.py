@@ -143,3 +143,34 @@ def test_decompositions_compare_by_what_they_split():
     assert Decomposition(("m",), (3,), (4,)).balance == pytest.approx(4 / 6)
     with pytest.raises(ValueError, match="grid"):
         Decomposition(("m",), (0,))
+
+
+def test_a_split_explains_itself_and_its_alternatives():
+    attr = PrimitiveAttr(max_num_threads=4)
+    d = Matmul((784, 512), (512, 1000), attr=attr).decomposition
+    assert d.predictions[0][0] == d.grid
+    costs = [seconds for _, seconds in d.predictions]
+    assert costs == sorted(costs)
+    first, largest, *rest = d.explain().splitlines()
+    assert first == str(d)
+    assert largest.startswith("largest task: 1 of 1 batch, ")
+    assert rest[0].endswith("us  <- chosen")
+    assert any(line.split()[:5] == ["1", "x", "1", "x", "1"] for line in rest)  # one task
+    assert all(line.endswith("x") and float(line.split()[-1][:-1]) >= 1 for line in rest[1:])
+
+
+def test_a_given_split_explains_what_it_knows():
+    assert Decomposition(("m",), (2,)).explain() == "2 tasks: m 2 (given)"
+
+
+def test_a_picture_colours_each_unit_by_its_task(tmp_path):
+    pytest.importorskip("matplotlib")
+    from threadpool_iface.decomposition_picture import _tasks
+
+    d = Decomposition(("batch", "m", "n"), (2, 1, 2), (2, 1, 3))
+    assert _tasks(d) == [[0, 0, 1], [2, 2, 3]]
+    path = tmp_path / "split.png"
+    d.picture(str(path))
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="no extents"):
+        Decomposition(("m",), (2,)).picture(str(path))
