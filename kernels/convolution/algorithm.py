@@ -31,7 +31,7 @@ def choose_algorithm(d: Conv2dDescriptor, wanted: str) -> int:
             raise ValueError("algorithm=\"winograd\" needs a 3x3 kernel, stride 1, dilation 1 and "
                              f"one group, not {d}")
         return 4 if min(d.oh, d.ow) >= LARGE_TILES_FROM else 2
-    if not possible or d.layout != "nhwc" or min(d.ic, d.oc) < LEAST_CHANNELS:
+    if not possible or min(d.ic, d.oc) < LEAST_CHANNELS:
         return DIRECT
     if min(d.oh, d.ow) >= LARGE_TILES_FROM:
         return 4
