@@ -25,7 +25,7 @@ from ..compiling import c_function
 from . import isa
 from .emit import A_STEP, A, Tile
 from .isa import Isa
-from .vectors import I64, Emitter, internal_function
+from .vectors import F32, I32, I64, Emitter, internal_function
 
 #: Outputs of a tile along one side, for which there are kernels.
 VARIANTS = (2, 4)
@@ -35,7 +35,12 @@ SMALL, LARGE = sqrt(0.5), sqrt(2.0)
 # start at, where the n x n results go and how far apart (bytes), whole vectors, and lanes of one
 # more.
 (TABLE, V, V_STRIDE, VECTORS, TAIL) = range(5)
-INPUT_WORDS = 5
+
+# The weight transform's: the first of up to `lanes` filters and how far apart they, their taps and
+# their input channels are (bytes), how many filters and input channels there are, where results go
+# and how far apart those of two channels and of two xi are.
+(FILTERS, BY_FILTER, BY_KH, BY_KW, BY_CHANNEL, VALID, CHANNELS, TARGET, TARGET_ROW,
+ TARGET_STRIDE) = range(10)
 
 Vector = ir.Value
 
@@ -45,6 +50,7 @@ class _Arithmetic:
 
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
+        self.vector = emitter.vector
 
     def _add(self, x: Vector, y: Vector) -> Vector:
         return self._emitter.builder.fadd(x, y)
@@ -53,8 +59,7 @@ class _Arithmetic:
         return self._emitter.builder.fsub(x, y)
 
     def _constant(self, value: float) -> Vector:
-        vector = self._emitter.vector
-        return ir.Constant(vector, [value] * vector.count)
+        return ir.Constant(self.vector, [value] * self.vector.count)
 
     def _times(self, factor: float, x: Vector) -> Vector:
         return self._emitter.builder.fmul(self._constant(factor), x)
@@ -92,6 +97,31 @@ class _Arithmetic:
             self._add(self._plus(self._times(SMALL**3, differences[0]), LARGE**3, differences[1]),
                       m[5]),
         ]
+
+
+class _DoubleArithmetic(_Arithmetic):
+    """The weights' transform, in double precision: they are transformed once and used often."""
+
+    def __init__(self, emitter: Emitter) -> None:
+        super().__init__(emitter)
+        self.vector = ir.VectorType(ir.DoubleType(), emitter.isa.lanes)
+
+    def filter2(self, g: Sequence[Vector]) -> list[Vector]:
+        """G g for F(2)"""
+        x, y, z = g
+        ends, middle = self._times(0.5, self._add(x, z)), self._times(0.5, y)
+        return [x, self._add(ends, middle), self._subtract(ends, middle), z]
+
+    def filter4(self, g: Sequence[Vector]) -> list[Vector]:
+        """G g for F(4): for a finite point p, (1, p, p^2) / product of its distances to the others.
+        """
+        x, y, z = g
+        rows = [x]
+        for point, distances in ((SMALL, -1.5), (LARGE, 6.0)):
+            even = self._times(1 / distances, self._add(x, self._times(point * point, z)))
+            odd = self._times(point / distances, y)
+            rows += [self._add(even, odd), self._subtract(even, odd)]
+        return [*rows, z]
 
 
 def _both_ways(
@@ -132,6 +162,52 @@ class _Input(Emitter):
                 address = self._add(address, stride)
 
 
+class _Filter(Emitter):
+    """U[xi] = (G g G^T)[xi] for a vector of filters and all input channels."""
+
+    lanes_word = VALID
+
+    def __init__(self, function: ir.Function, isa: Isa, m: int) -> None:
+        super().__init__(function, isa)
+        self.m = m
+
+    def emit(self) -> None:
+        b, last = self.builder, self.builder.sub(self._word(VALID), ir.Constant(I64, 1))
+        filters = []
+        for lane in range(self.isa.lanes):
+            index = ir.Constant(I64, lane)
+            # Lanes without a filter repeat the last one: they are multiplied but never stored.
+            index = b.select(b.icmp_signed("<", index, last), index, last)
+            filters.append(b.add(self._word(FILTERS), b.mul(index, self._word(BY_FILTER))))
+        zero = ir.Constant(I64, 0)
+        self._loop("c", self._word(CHANNELS),
+                   [(zero, self._word(BY_CHANNEL)), (self._word(TARGET), self._word(TARGET_ROW))],
+                   lambda offset, target: self._channel(filters, offset, target))
+        b.ret_void()
+
+    def _channel(self, filters: list[Vector], offset: Vector, target: Vector) -> None:
+        arithmetic = _DoubleArithmetic(self)
+        transform = arithmetic.filter4 if self.m == 4 else arithmetic.filter2
+        taps = [[self._taps(filters, offset, y, x) for x in range(3)] for y in range(3)]
+        stride = self._word(TARGET_STRIDE)
+        for row in _both_ways(transform, taps):
+            for value in row:
+                self._store(self.builder.fptrunc(value, self.vector), target, masked=False)
+                target = self.builder.add(target, stride)
+
+    def _taps(self, filters: list[Vector], offset: Vector, y: int, x: int) -> Vector:
+        """Tap (y, x) of every filter."""
+        b = self.builder
+        shift = b.add(b.mul(self._word(BY_KH), ir.Constant(I64, y)),
+                      b.mul(self._word(BY_KW), ir.Constant(I64, x)))
+        shift = b.add(shift, offset)
+        vector = ir.Constant(self.vector, ir.Undefined)
+        for lane, start in enumerate(filters):
+            scalar = b.load(self._pointer(b.add(start, shift), F32), align=4)
+            vector = b.insert_element(vector, scalar, ir.Constant(I32, lane))
+        return b.fpext(vector, ir.VectorType(ir.DoubleType(), self.isa.lanes))
+
+
 class _Output(Tile):
     """C = post_ops(A^T M A + bias): m x m output pixels, one vector of channels."""
 
@@ -154,7 +230,8 @@ class _Output(Tile):
 
 
 def _emit_switch(
-    builder: ir.IRBuilder, m: ir.Value, args: ir.Value, what: str, kind: type[_Input | _Output]
+    builder: ir.IRBuilder, m: ir.Value, args: ir.Value, what: str,
+    kind: type[_Input | _Filter | _Output],
 ) -> None:
     current, done = isa.current(), builder.append_basic_block("done")
     switch = builder.switch(m, done)
@@ -191,6 +268,21 @@ def _output(typingctx, m, args):
         return context.get_dummy_value()
 
     return types.void(_I64, _I64), codegen
+
+
+@intrinsic
+def _filter(typingctx, m, args):
+    def codegen(context, builder, signature, values):
+        _emit_switch(builder, *values, "filter", _Filter)
+        return context.get_dummy_value()
+
+    return types.void(_I64, _I64), codegen
+
+
+@c_function("Winograd filter transform", SIGNATURE)
+def filter_transform(m, _, args):
+    """F(m x m): a vector of filters, all of their input channels."""
+    _filter(m, args)
 
 
 @c_function("Winograd input transform", SIGNATURE)

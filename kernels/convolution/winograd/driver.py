@@ -292,7 +292,7 @@ def execute(packed: bool) -> Any:
 def pack() -> Any:
     """`_pack`, compiled."""
     signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(4), PANELS)
-    return fixed_kernel("Winograd weight transform calls", _pack, signature)
+    return fixed_kernel("Winograd weight packing calls", _pack, signature)
 
 
 @cache

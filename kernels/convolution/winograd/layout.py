@@ -4,7 +4,8 @@ from __future__ import annotations
 
 (
     # The kernels: the GEMM's tiles, the two transforms, and M, the side of a tile of outputs.
-    MICROKERNEL, MR_TABLE, LANES, NR, INPUT_TRANSFORM, OUTPUT_TRANSFORM, M,
+    MICROKERNEL, MR_TABLE, LANES, NR, FILTER_TRANSFORM, INPUT_TRANSFORM,
+    OUTPUT_TRANSFORM, M,
     BATCH, IH, IW, OH, OW, IC, OC, PAD_TOP, PAD_LEFT,
     # Tiles along the height and width of an image, tiles in a block, K block, panels.
     TILES_H, TILES_W, BLOCK, KC, PANELS, PANEL_BYTES,
@@ -17,7 +18,7 @@ from __future__ import annotations
     # Byte offsets into the scratchpad, counted from the context.
     PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
     CALL,
-) = range(41)
+) = range(42)
 
 (
     # Addresses and byte strides of the call, arrays in the order n, h, w, c; weights in oc, ic, kh,
