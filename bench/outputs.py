@@ -29,8 +29,18 @@ COLOURS = {"sequential": "#9e9e9e", "omp": "#1565c0", "omp-dynamic": "#64b5f6",
            "tbb-auto": "#aed581", "eigen-ref": "#ffb74d"}
 
 
+def previous(path: Path) -> Path:
+    """Where the run before is kept."""
+    return path.with_suffix(".previous.json")
+
+
 def write_json(path: Path, groups: Sequence[Group]) -> None:
-    """Every block's seconds per call, in the format `pytest-benchmark compare` reads."""
+    """Every block's seconds per call, in the format `pytest-benchmark compare` reads.
+
+    The file of the run before is kept beside it.
+    """
+    if path.exists():
+        path.replace(previous(path))
     document = {
         "machine_info": pytest_benchmark_generate_machine_info(),
         "commit_info": get_commit_info(),
