@@ -1,7 +1,8 @@
-"""Primitives on pools: Matmul, Conv2d and Pool2d, their decomposition chosen at creation."""
+"""Primitives on pools: products, convolutions, and what networks need beside them."""
 
 from .cache import CacheInfo, cache_clear, cache_info, set_cache_capacity
 from .convolution import Conv2d
+from .elementwise import BatchNorm, Binary, Concat, Eltwise, Reorder, Softmax
 from .matmul import Matmul
 from .one_shot import matmul
 from .packed import PackedWeights
@@ -9,14 +10,20 @@ from .pooling import Pool2d
 from .post_ops import Clip, Function, Relu, Sum
 
 __all__ = [
+    "BatchNorm",
+    "Binary",
     "CacheInfo",
     "Clip",
+    "Concat",
     "Conv2d",
+    "Eltwise",
     "Function",
     "Matmul",
     "PackedWeights",
     "Pool2d",
     "Relu",
+    "Reorder",
+    "Softmax",
     "Sum",
     "cache_clear",
     "cache_info",

@@ -44,7 +44,7 @@ class Split:
 
 
 class Primitive(ABC):
-    """Base of Matmul and Conv2d."""
+    """Base of Matmul, Conv2d and the others."""
 
     kind: ClassVar[str]
 

@@ -45,6 +45,9 @@ class Tile(Emitter):
     """One MR x nv tile: accumulators, and what is done with them at the end."""
 
     lanes_word = LANES
+    #: Whether post-ops may be functions. They are calls, which cost a loop around them its
+    #: registers.
+    has_functions = True
 
     def __init__(
         self, function: ir.Function, isa: Isa, mr: int, nv: int, depthwise: bool = False
@@ -139,8 +142,9 @@ class Tile(Emitter):
         scale.add_incoming(scales, before)
         switch = b.switch(b.and_(left, ir.Constant(I64, 15)), done)
         ops = [(OP_RELU, self._relu), (OP_SUM, self._sum), (OP_CLIP, self._clip)]
-        for number, name in enumerate(FUNCTION_NAMES, OP_FUNCTIONS):
-            ops.append((number, partial(self._function, name)))
+        if self.has_functions:
+            for number, name in enumerate(FUNCTION_NAMES, OP_FUNCTIONS):
+                ops.append((number, partial(self._function, name)))
         for code, op in ops:
             block = b.append_basic_block("op")
             switch.add_case(ir.Constant(I64, code), block)

@@ -28,7 +28,9 @@ class Emitter:
         self.args = function.args[0]
 
     def _alloca(self, kind: ir.Type) -> ir.Value:
-        return self.builder.alloca(kind)
+        # In the entry block, or each turn of a loop would take more stack.
+        with self.builder.goto_entry_block():
+            return self.builder.alloca(kind)
 
     def _pointer(self, address: ir.Value, kind: ir.Type) -> ir.Value:
         return self.builder.inttoptr(address, kind.as_pointer())

@@ -13,7 +13,7 @@ import pytest
 PRELUDE = """
 import ctypes, mmap
 import numpy as np
-from kernels import Conv2d, Matmul
+from kernels import BatchNorm, Binary, Conv2d, Eltwise, Matmul, Reorder, Softmax
 from threadpool_iface import OmpLikePool, PrimitiveAttr, set_threadpool
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -79,7 +79,27 @@ print("ok")
 """
 
 
-@pytest.mark.parametrize("calls", [MATMUL, CONV2D], ids=["matmul", "conv2d"])
+ELEMENTWISE = """
+for shape in [(1, 1, 1, 1), (1, 3, 5, 17), (2, 16, 4, 16), (1, 33, 1, 31), (1, 5, 40, 41)]:
+    for at_end in (False, True):
+        src, other, out = (guarded(shape, at_end) for _ in range(3))
+        flat = guarded((shape[1],), at_end)
+        Eltwise(shape, ("sum", "silu"))(src, out=out)
+        Binary("add", shape, shape)(src, other, out=out)
+        BatchNorm(shape)(src, flat, abs(flat), flat, flat, out=out)
+        for axis in range(4):
+            Softmax(shape, axis)(src, out=out)
+        for source, target in (("abcd", "acdb"), ("abcd", "adbc"), ("abcd", "dcba")):
+            axes = [source.index(letter) for letter in target]
+            there = guarded(tuple(shape[a] for a in axes), at_end)
+            Reorder(shape, source, target)(src, out=there)
+            assert (there == src.transpose(axes)).all()
+print("ok")
+"""
+
+
+@pytest.mark.parametrize("calls", [MATMUL, CONV2D, ELEMENTWISE],
+                         ids=["matmul", "conv2d", "elementwise"])
 def test_nothing_outside_the_operands_is_touched(calls):
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", PRELUDE + calls],
                           capture_output=True, text=True, timeout=300, check=False)

@@ -11,7 +11,7 @@ import pytest
 
 SCRIPT = """
 import numpy as np
-from kernels import Conv2d, Matmul
+from kernels import Binary, Conv2d, Matmul, Reorder, Softmax
 from kernels.microkernels import isa
 assert isa.current().name == {name!r}, isa.current()
 rng = np.random.default_rng(0)
@@ -30,6 +30,13 @@ diagonal = np.zeros((21, 21, 3, 3), np.float32)
 diagonal[np.arange(21), np.arange(21)] = w[:, 0]
 dense = Conv2d(src.shape, diagonal.shape, padding=1, layout="nhwc")(src, diagonal)
 np.testing.assert_allclose(depthwise, dense, rtol=1e-4, atol=1e-4)
+np.testing.assert_array_equal(Binary("max", src.shape, (9, 1))(src, src[0, :, :1, 0]),
+                              np.maximum(src, src[0, :, :1, 0]))
+np.testing.assert_array_equal(Reorder(src.shape, "nhwc", "nchw")(src), src.transpose(0, 3, 1, 2))
+exps = np.exp(src.astype(np.float64))
+for axis in range(4):
+    np.testing.assert_allclose(Softmax(src.shape, axis)(src),
+                               exps / exps.sum(axis, keepdims=True), rtol=1e-5)
 print("ok")
 """
 

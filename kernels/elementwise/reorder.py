@@ -1,0 +1,99 @@
+"""Reorder: the same array in another layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from threadpool_iface import PrimitiveAttr, Stream
+
+from ..microkernels import rows
+from ..operands import checked
+from ..shapes import checked_dtype, checked_shape
+from .base import Elementwise, extents, refuse_many_dimensions
+from .plan import ElementwiseDescriptor
+
+
+class Reorder(Elementwise):
+    """A copy with the axes in another order, in float32: `Reorder(shape, "nchw", "nhwc")`.
+
+    Parameters
+    ----------
+    src_shape : tuple of int
+        1 to 8 dimensions; any extent may be 0.
+    src_layout, dst_layout : str
+        One letter for each axis, the same letters in both: "nchw" and "nhwc", "ab" and "ba".
+    dtype : dtype
+        float32.
+    attr : PrimitiveAttr
+        Bound on the tasks and when the split is chosen.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+
+    kind = "reorder"
+
+    _axes: tuple[int, ...]
+
+    def __new__(
+        cls, src_shape: Sequence[int], src_layout: str, dst_layout: str, *, dtype: Any = "float32",
+        attr: PrimitiveAttr = PrimitiveAttr(),  # noqa: B008
+    ) -> Reorder:
+        started = perf_counter()
+        src = checked_shape(src_shape, "src_shape", 1)
+        refuse_many_dimensions(src, "src_shape")
+        for name, layout in (("src_layout", src_layout), ("dst_layout", dst_layout)):
+            _check_layout(layout, name, len(src))
+        if set(src_layout) != set(dst_layout):
+            raise ValueError(f"dst_layout must have the letters of src_layout {src_layout!r}, not "
+                             f"{dst_layout!r}")
+        axes = tuple(src_layout.index(letter) for letter in dst_layout)
+        text = f"--stag={src_layout} --dtag={dst_layout} {extents(src)}"
+        descriptor = ElementwiseDescriptor(
+            tuple(src[axis] for axis in axes), (src,), rows.ARITHMETIC, "copy", -1, (),
+            checked_dtype(dtype), text)
+        made = cls._cached(descriptor, attr, started)
+        made._axes = axes
+        return made
+
+    def __call__(
+        self, src: np.ndarray, *, out: np.ndarray | None = None, stream: Stream | None = None
+    ) -> np.ndarray:
+        """Copy.
+
+        Parameters
+        ----------
+        src : ndarray of float32, shape `src_shape`
+            Any strides.
+        out : ndarray of float32, optional
+            Where to write; any strides, no overlap with `src`.
+        stream : Stream, optional
+            Where to run; the calling thread's effective pool by default.
+
+        Returns
+        -------
+        ndarray of float32, its axes as `dst_layout` says
+            `out`, or a new array.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An operand that does not fit the descriptor.
+        ThreadpoolError
+            The pool is closed or failed.
+        """
+        (shape,) = self.descriptor.input_shapes
+        return self._run(out, stream, checked(src, "src", shape).transpose(self._axes))
+
+
+def _check_layout(layout: Any, name: str, dims: int) -> None:
+    if not isinstance(layout, str):
+        raise TypeError(f'{name} must be letters such as "nchw", not {layout!r}')
+    if len(layout) != dims or len(set(layout)) != dims:
+        raise ValueError(f"{name} must have {dims} different letters, not {layout!r}")
