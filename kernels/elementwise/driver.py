@@ -110,7 +110,7 @@ def _merge(context, axes):
 
 @kernel
 def _normalise(context):
-    """Turn the axis table into what `_unit` walks: outer axes, maybe a group axis, the inner one."""
+    """Turn the axis table into what `_unit` walks: outer axes, group axis if any, inner axis."""
     axes = _merge_outer(context)
     inner = axes - 1
     group = -1

@@ -19,7 +19,7 @@ KC = 384
 MC = 240
 
 #: With at most this many rows, B is read where it lies: packing it would cost a pass over B that
-#: so few rows cannot earn back.
+#: so few rows cannot earn back. With at most `gemv.MAX_ROWS` it is read row by row.
 IN_PLACE_ROWS = 32
 
 

@@ -2,8 +2,10 @@
 
 A task owns a range of matrices, of tile rows and of panels. For each matrix it walks blocks of MC
 rows, inside them blocks of KC of K, inside them its panels: a block of A stays in L2 while the
-panels of B stream past it. Sums that span K blocks wait in C itself or, when a post-op needs what
-C held before, in the task's scratch.
+panels of B stream past it. Sums that span K blocks wait in C itself or, when a post-op needs what C
+held before, in the task's scratch. A block of B that only one task reads is packed by it just
+before it is used, so that it never leaves the cache; of so few rows that not even that pays, B is
+read in place.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import numpy as np
 from numba import types
 
 from ..compiling import c_function, fixed_kernel, kernel
-from ..microkernels import emit
-from ..microkernels.memory import store_i64
+from ..microkernels import emit, gemv
+from ..microkernels.memory import call_microkernel, store_i64
 from ..panels import balance, sweep_panels
 from ..words import (
     PANELS,
@@ -31,7 +33,7 @@ from ..words import (
     word,
 )
 from . import layout as w
-from .packing import pack_tail_task, pack_task
+from .packing import pack_block, pack_task
 
 
 @kernel
@@ -54,42 +56,97 @@ def _prepare(context, scratch, rows):
 
 
 @kernel
-def _set_k_block(context, scratch, block, blocks):
-    depth = word(context, w.K)
-    start, end = balance(depth, blocks, block), balance(depth, blocks, block + 1)
+def _set_k_block(context, scratch, start, end):
     args = scratch + w.ARGS
     store_i64(scratch + w.SEGMENT, word(context, w.A_K) * start)
-    store_i64(scratch + w.SEGMENT + 8, start)
     store_i64(args + 8 * emit.LENGTH, end - start)
-    store_i64(args + 8 * emit.FIRST, 1 if block == 0 else 0)
-    store_i64(args + 8 * emit.LAST, 1 if block == blocks - 1 else 0)
+    store_i64(args + 8 * emit.FIRST, 1 if start == 0 else 0)
+    store_i64(args + 8 * emit.LAST, 1 if end == word(context, w.K) else 0)
+
+
+@kernel
+def _sweep(context, scratch, rows, first, end, b, b_pitch, b_stride, b_tail, p, c):
+    """The rows against the panels first..end-1, wherever these lie."""
+    tables, table = scratch + w.TABLES, 8 * word(context, w.MC)
+    sweep_panels(
+        word(context, w.MICROKERNEL), scratch + w.ARGS, rows, tables, tables + table,
+        tables + 2 * table, first, end, word(context, w.N), word(context, w.LANES),
+        word(context, w.MR_TABLE), b, b_pitch, b_stride, b_tail, p, c, word(context, w.BIAS),
+    )
+
+
+@kernel
+def _stream(context, scratch, rows, b, p, c, first, end, start, stop):
+    """The rows against the panels first..end-1 of K from `start` to `stop`, packed one by one."""
+    nr, lanes = word(context, w.NR), word(context, w.LANES)
+    b_k, b_n = word(context, w.B_K), word(context, w.B_N)
+    block = scratch + word(context, w.STREAM_OFFSET)
+    store_i64(scratch + w.SEGMENT + 8, 0)
+    for panel in range(first, end):
+        valid = min(nr, word(context, w.N) - panel * nr)
+        width = (valid + lanes - 1) // lanes * lanes
+        pack_block(word(context, w.ROWS), scratch + w.PACKING_ARGS, lanes,
+                   b + b_k * start + b_n * nr * panel, b_k, b_n, stop - start, valid, width, block)
+        _sweep(context, scratch, rows, panel, panel + 1, block, 0, 4 * nr, block, p, c)
 
 
 @kernel
 def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end):
     """One block of rows, all of K, the panels first..end-1."""
-    args, tables = scratch + w.ARGS, scratch + w.TABLES
-    table = 8 * word(context, w.MC)
-    in_place = word(context, w.B_MODE) == w.B_IN_PLACE
+    mode, nr = word(context, w.B_MODE), word(context, w.NR)
     panel_bytes, panels = word(context, w.PANEL_BYTES), word(context, w.PANELS)
-    b_first, b_pitch = packed, panel_bytes
-    b_stride = 4 * word(context, w.NR)
-    if in_place:
+    b_first, b_pitch, b_stride, streamed = packed, panel_bytes, 4 * nr, end
+    if mode == w.B_STREAM:
+        streamed = first
+    elif mode == w.B_IN_PLACE:
         b_first, b_pitch, b_stride = b, b_stride, word(context, w.B_K)
+        if end == panels and word(context, w.N) % nr != 0:  # tiles read whole vectors of B
+            streamed = end - 1
+    p = c
+    if word(context, w.PARTIALS) != 0:
+        p = scratch + w.TABLES + 24 * word(context, w.MC)
+    depth, deepest = word(context, w.K), word(context, w.KC)
+    blocks = max(1, (depth + deepest - 1) // deepest)
+    for block in range(blocks):
+        start, stop = balance(depth, blocks, block), balance(depth, blocks, block + 1)
+        _set_k_block(context, scratch, start, stop)
+        store_i64(scratch + w.ARGS + 8 * emit.A, a)
+        store_i64(scratch + w.SEGMENT + 8, start)
+        _sweep(context, scratch, rows, first, streamed, b_first, b_pitch, b_stride,
+               packed + (panels - 1) * panel_bytes, p, c)
+        _stream(context, scratch, rows, b, p, c, streamed, end, start, stop)
+
+
+@kernel
+def _rows_by_rows(context, scratch, a, b, c, rows, first, end):
+    """Few rows against the columns of panels first..end-1, reading rows of B from end to end."""
+    args, lanes = scratch + w.ARGS, word(context, w.LANES)
+    tables, table = scratch + w.TABLES, 8 * word(context, w.MC)
+    finish = (word(context, w.PARTIALS) != 0 or word(context, w.BIAS) != 0
+              or word(context, w.POST_OPS) != 0)
     p = c
     if word(context, w.PARTIALS) != 0:
         p = tables + 3 * table
-    depth_max = word(context, w.KC)
-    blocks = max(1, (word(context, w.K) + depth_max - 1) // depth_max)
-    for block in range(blocks):
-        _set_k_block(context, scratch, block, blocks)
-        store_i64(args + 8 * emit.A, a)
-        sweep_panels(
-            word(context, w.MICROKERNEL), args, rows, tables, tables + table, tables + 2 * table,
-            first, end, word(context, w.N), word(context, w.LANES), word(context, w.MR_TABLE),
-            b_first, b_pitch, b_stride, packed + (panels - 1) * panel_bytes,
-            p, c, word(context, w.BIAS),
-        )
+    store_i64(args + 8 * emit.A, a)
+    store_i64(args + 8 * emit.B_STRIDE, word(context, w.B_K))
+    store_i64(args + 8 * emit.A_OFFSETS, tables)
+    store_i64(args + 8 * emit.P_OFFSETS, tables + table)
+    store_i64(args + 8 * gemv.LENGTH, word(context, w.K))
+    store_i64(args + 8 * emit.FIRST, 1)
+    stop = min(word(context, w.N), end * word(context, w.NR))
+    most = w.GEMV_SUMS // rows
+    for column in range(first * word(context, w.NR), stop, most):
+        columns = min(most, stop - column)
+        store_i64(args + 8 * emit.B, b + 4 * column)
+        store_i64(args + 8 * emit.P, p + 4 * column)
+        store_i64(args + 8 * gemv.COLUMNS, columns)
+        store_i64(args + 8 * emit.LANES, (columns - 1) % lanes + 1)
+        call_microkernel(word(context, w.GEMV), rows, 0, args)
+    if finish:  # a sum of nothing more, then bias and post-ops
+        store_i64(args + 8 * emit.NSEGMENTS, 0)
+        store_i64(args + 8 * emit.FIRST, 0)
+        store_i64(args + 8 * emit.LAST, 1)
+        _sweep(context, scratch, rows, first, end, b, 0, 0, b, p, c)
 
 
 @kernel
@@ -108,6 +165,10 @@ def _one_matrix(context, scratch, matrix, row, end_row, first, end):
         packed_index += i * word(context, entry + w.STRIDE_PACKED)
     packed = word(context, w.PACKED) + packed_index * word(context, w.MATRIX_BYTES)
     step = word(context, w.MC)
+    if word(context, w.B_MODE) == w.B_GEMV:
+        _rows_by_rows(context, scratch, a + word(context, w.A_ROW) * row, b,
+                      c + word(context, w.C_ROW) * row, end_row - row, first, end)
+        return
     for start in range(row, end_row, step):
         _rows_by_panels(
             context, scratch, a + word(context, w.A_ROW) * start, b, packed,
@@ -177,26 +238,23 @@ def _fill_b(context, b):
 
 @kernel
 def _provide_panels(context, pool, tasks, b):
-    """Decide how B is read and pack what must be packed. Returns a code."""
+    """Decide how B is read and pack it if it must be packed beforehand. Returns a code."""
     if b.ndim == 1:
         store_i64(context + 8 * w.B_MODE, w.B_PACKED)
         store_i64(context + 8 * w.PACKED, b.ctypes.data)
         return 0
     _fill_b(context, b)
     store_i64(context + 8 * w.PACKED, context + word(context, w.PACKED_OFFSET))
-    ntasks, matrices = word(context, w.TASKS), word(context, w.B_MATRICES)
-    panels = word(context, w.PANELS)
-    if word(context, w.B_MODE) == w.B_IN_PLACE:
-        if word(context, w.B_N) == 4:
-            if word(context, w.N) % word(context, w.NR) == 0:
-                return 0
-            return region(pool, min(ntasks, matrices), tasks[2], context)
-        store_i64(context + 8 * w.B_MODE, w.B_PACK)
-    return region(pool, min(ntasks, panels * matrices), tasks[1], context)
+    if word(context, w.B_N) != 4:
+        store_i64(context + 8 * w.B_MODE, word(context, w.B_MODE_STRIDED))
+    if word(context, w.B_MODE) != w.B_PACK:
+        return 0
+    units = word(context, w.PANELS) * word(context, w.B_MATRICES)
+    return region(pool, min(word(context, w.TASKS), units), tasks[1], context)
 
 
 def _execute(pool, plan, scratch, verbose, tasks, a, b, bias, out):
-    """Run one matmul; `tasks` holds the addresses of the three tasks. Returns a code.
+    """Run one matmul; `tasks` holds the addresses of the two tasks. Returns a code.
 
     `b` is a one-dimensional array when it is packed. `bias` of size 0 is none. `out` has unit
     stride along its columns.
@@ -240,7 +298,7 @@ def pack(b_dims: int) -> Any:
 
 @cache
 def tasks() -> np.ndarray:
-    """Addresses of the tasks: the product, packing all of B, packing only its last panel."""
-    addresses = np.array([matmul_task(), pack_task(), pack_tail_task()], dtype=np.int64)
+    """Addresses of the tasks: the product, and packing all of B."""
+    addresses = np.array([matmul_task(), pack_task()], dtype=np.int64)
     addresses.flags.writeable = False
     return addresses

@@ -7,21 +7,22 @@ of A, B and C, are filled in by each execution.
 from __future__ import annotations
 
 (
-    # The kernel and its tiles.
-    MICROKERNEL, MR_TABLE, LANES, MR, NR,
+    # The kernels and the tiles.
+    MICROKERNEL, GEMV, ROWS, MR_TABLE, LANES, MR, NR,
     # The problem, in elements, and its blocks.
     BATCH, M, N, K, KC, MC, PANELS,
     # The split.
     GRID_BATCH, GRID_M, GRID_N, TASKS,
     # After the sum: op codes, the address of their scales, whether partial sums need own room.
     POST_OPS, SCALES, PARTIALS,
-    # B: one of the modes below, matrices in B's own batch, bytes of a full panel and of a matrix.
-    B_MODE, B_MATRICES, PANEL_BYTES, MATRIX_BYTES,
+    # B: one of the modes below, that for columns that are not contiguous, matrices in B's own
+    # batch, bytes of a full panel and of a matrix.
+    B_MODE, B_MODE_STRIDED, B_MATRICES, PANEL_BYTES, MATRIX_BYTES,
     TRANSPOSE_A, TRANSPOSE_B, BATCH_DIMS,
     # Byte offsets into the scratchpad, counted from the context.
-    PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
+    PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET, STREAM_OFFSET,
     CALL,
-) = range(31)
+) = range(35)
 
 (
     # Addresses and byte strides of the call. PACKED is where packed panels lie, BIAS 0 if none,
@@ -30,18 +31,22 @@ from __future__ import annotations
     BATCH_TABLE,
 ) = range(CALL, CALL + 12)
 
-#: How B is read: packed by the user, packed by every execution, or where it lies.
-B_PACKED, B_PACK, B_IN_PLACE = 0, 1, 2
+#: How B is read: packed by the user; packed as a whole by every execution; packed by each task, a
+#: block at a time, just before it is multiplied; where it lies, by tiles; where it lies, by rows.
+B_PACKED, B_PACK, B_STREAM, B_IN_PLACE, B_GEMV = range(5)
 
 #: A row of the batch table: extent, then strides in bytes of A, B and C, and in packed matrices.
 BATCH_ROW = 5
 EXTENT, STRIDE_A, STRIDE_B, STRIDE_C, STRIDE_PACKED = range(BATCH_ROW)
+
 
 def context_words(batch_dims: int) -> int:
     """Length of a context, batch table included."""
     return BATCH_TABLE + BATCH_ROW * batch_dims
 
 
-# Byte offsets inside a task's scratch: argument block, one segment, three tables of MC offsets,
-# then MC x columns partial sums.
-ARGS, SEGMENT, TABLES = 0, 256, 320
+# Byte offsets inside a task's scratch: argument blocks, a segment, three tables of MC offsets,
+# then MC x columns partial sums and, at STREAM_OFFSET, a KC x NR block of B.
+ARGS, SEGMENT, PACKING_ARGS, TABLES = 0, 256, 320, 512
+#: Sums that wait in the innermost cache while a GEMV kernel reads B: half of 32 KiB.
+GEMV_SUMS = 4096

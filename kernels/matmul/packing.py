@@ -9,29 +9,60 @@ multiplied by finite and non-finite A alike but never stored.
 from __future__ import annotations
 
 from ..compiling import c_function, kernel
-from ..microkernels.memory import copy_bytes, load_f32, store_f32
+from ..microkernels import rows
+from ..microkernels.memory import (
+    call_microkernel,
+    load_f32,
+    store_f32,
+    store_i64,
+)
 from ..panels import balance
 from ..words import TASK, word
 from . import layout as w
 
 
 @kernel
-def pack_panel(b, b_k, b_n, depth, valid, width, packed):
-    """Pack `depth` rows of `valid` columns at `b` into rows of `width` columns at `packed`."""
+def pack_block(kernel, args, lanes, b, b_k, b_n, depth, valid, width, packed):
+    """Pack `depth` rows of `valid` columns at `b` into rows of `width` columns at `packed`.
+
+    `kernel` is `rows.rows`, `args` room for its argument block.
+    """
     if b_n == 4:
-        for k in range(depth):
-            copy_bytes(packed + 4 * width * k, b + b_k * k, 4 * valid)
-    else:
-        for j in range(valid):
-            for k in range(depth):
-                store_f32(packed + 4 * (width * k + j), load_f32(b + b_k * k + b_n * j))
-    for j in range(valid, width):
-        for k in range(depth):
-            store_f32(packed + 4 * (width * k + j), 0.0)
+        store_i64(args + 8 * rows.A, b)
+        store_i64(args + 8 * rows.A_STEP, b_k)
+        store_i64(args + 8 * rows.C, packed)
+        store_i64(args + 8 * rows.B_STEP, 4 * width)
+        store_i64(args + 8 * rows.COUNT, depth)
+        store_i64(args + 8 * rows.VECTORS, valid // lanes)
+        store_i64(args + 8 * rows.LANES, valid % lanes)
+        call_microkernel(kernel, rows.COPY, 0, args)
+        return
+    columns, k = valid // lanes, 0
+    if b_k == 4 and columns > 0:
+        store_i64(args + 8 * rows.A_STEP, b_n)
+        store_i64(args + 8 * rows.B_STEP, 4 * width)
+        store_i64(args + 8 * rows.COUNT, columns)
+        while k + lanes <= depth:
+            store_i64(args + 8 * rows.A, b + 4 * k)
+            store_i64(args + 8 * rows.C, packed + 4 * width * k)
+            call_microkernel(kernel, rows.TRANSPOSE, 0, args)
+            k += lanes
+    _copy_elements(b, b_k, b_n, 0, k, columns * lanes, valid, width, packed)
+    _copy_elements(b, b_k, b_n, k, depth, 0, valid, width, packed)
+    for i in range(depth):
+        for j in range(valid, width):
+            store_f32(packed + 4 * (width * i + j), 0.0)
 
 
 @kernel
-def pack_one(context, matrix, panel):
+def _copy_elements(b, b_k, b_n, first_k, end_k, first_j, end_j, width, packed):
+    for j in range(first_j, end_j):
+        for k in range(first_k, end_k):
+            store_f32(packed + 4 * (width * k + j), load_f32(b + b_k * k + b_n * j))
+
+
+@kernel
+def pack_one(context, args, matrix, panel):
     """Pack one panel of one matrix of B's own batch."""
     nr, lanes, columns = word(context, w.NR), word(context, w.LANES), word(context, w.N)
     valid = min(nr, columns - panel * nr)
@@ -39,8 +70,8 @@ def pack_one(context, matrix, panel):
     b = word(context, w.B) + matrix_offset(context, matrix) + word(context, w.B_N) * panel * nr
     packed = word(context, w.PACKED) + matrix * word(context, w.MATRIX_BYTES)
     packed += panel * word(context, w.PANEL_BYTES)
-    pack_panel(b, word(context, w.B_K), word(context, w.B_N), word(context, w.K),
-               valid, width, packed)
+    pack_block(word(context, w.ROWS), args, lanes, b, word(context, w.B_K),
+               word(context, w.B_N), word(context, w.K), valid, width, packed)
 
 
 @kernel
@@ -61,15 +92,7 @@ def pack_task(context, ithr, nthr):
     """Pack this task's share of all panels of all matrices."""
     panels = word(context, w.PANELS)
     units = panels * word(context, w.B_MATRICES)
+    args = context + word(context, w.TASKS_OFFSET) + ithr * word(context, w.TASK_BYTES) + w.ARGS
     for unit in range(balance(units, nthr, ithr), balance(units, nthr, ithr + 1)):
-        pack_one(context, unit // panels, unit % panels)
-    return 0
-
-
-@c_function("matmul tail packing", TASK)
-def pack_tail_task(context, ithr, nthr):
-    """Pack only the last, narrower panel of this task's share of matrices: the rest is in place."""
-    panels, matrices = word(context, w.PANELS), word(context, w.B_MATRICES)
-    for matrix in range(balance(matrices, nthr, ithr), balance(matrices, nthr, ithr + 1)):
-        pack_one(context, matrix, panels - 1)
+        pack_one(context, args, unit // panels, unit % panels)
     return 0

@@ -6,7 +6,7 @@ from math import prod
 
 from threadpool_iface import Decomposition
 
-from ..microkernels import f32
+from ..microkernels import f32, gemv, rows
 from ..microkernels.isa import Isa
 from ..post_ops import encode
 from ..primitive import Split
@@ -28,40 +28,54 @@ def matrix_bytes(d: MatmulDescriptor, isa: Isa) -> int:
 
 
 def _partial_sums(d: MatmulDescriptor) -> bool:
-    """Whether sums that span K blocks may not wait in C, which a post-op still has to read."""
-    return d.needs_out and d.k > KC
+    """Whether sums may not wait for more of K in C, because a post-op has still to read that."""
+    return d.needs_out and (d.k > KC or d.m <= gemv.MAX_ROWS)
+
+
+def _modes(d: MatmulDescriptor, decomposition: Decomposition) -> tuple[int, int]:
+    """How to read a B with contiguous columns, and another one."""
+    # A task that has all the rows reads its part of B once: it need not be packed for others.
+    once = d.m <= MC and decomposition.grid[1] == 1
+    strided = w.B_STREAM if once else w.B_PACK
+    if d.m <= gemv.MAX_ROWS:
+        return w.B_GEMV, strided
+    return w.B_IN_PLACE if d.m <= IN_PLACE_ROWS else strided, strided
 
 
 def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> Split:
     """Everything an execution needs to know, laid out as `layout` says."""
     tasks = decomposition.tasks
     ops, scales = encode(d.post_ops)
-    rows = min(MC, round_up(max(d.m, 1), isa.mr))
+    block_rows = min(MC, round_up(max(d.m, 1), isa.mr))
     panels = -(-d.n // isa.nr)
-    mode = w.B_IN_PLACE if d.m <= IN_PLACE_ROWS and not d.transpose_b else w.B_PACK
+    mode, strided_mode = _modes(d, decomposition)
     dims = len(d.batch)
     threads_offset = round_up(8 * w.context_words(dims), CACHE_LINE)
     tasks_offset = threads_offset + round_up(8 * tasks, CACHE_LINE)
-    task_bytes = w.TABLES + 3 * 8 * rows
+    stream_offset = w.TABLES + 3 * 8 * block_rows
     if _partial_sums(d):
-        task_bytes += 4 * rows * panels * isa.nr
-    task_bytes = round_up(task_bytes, CACHE_LINE)
+        stream_offset += 4 * block_rows * panels * isa.nr
+    stream_offset = round_up(stream_offset, CACHE_LINE)
+    task_bytes = stream_offset
+    if mode != w.B_PACK or strided_mode != w.B_PACK:
+        task_bytes += 4 * isa.nr * min(KC, d.k)
     packed_offset = tasks_offset + tasks * task_bytes
     plan = table(
         {
-            w.MICROKERNEL: f32.gemm(), w.MR_TABLE: mr_table(isa.rows),
-            w.LANES: isa.lanes, w.MR: isa.mr, w.NR: isa.nr,
+            w.MICROKERNEL: f32.gemm(), w.GEMV: gemv.gemv(), w.ROWS: rows.rows(),
+            w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes, w.MR: isa.mr, w.NR: isa.nr,
             w.BATCH: prod(d.batch), w.M: d.m, w.N: d.n, w.K: d.k,
-            w.KC: KC, w.MC: rows, w.PANELS: panels,
+            w.KC: KC, w.MC: block_rows, w.PANELS: panels,
             w.GRID_BATCH: decomposition.grid[0], w.GRID_M: decomposition.grid[1],
             w.GRID_N: decomposition.grid[2], w.TASKS: tasks,
             w.POST_OPS: ops, w.SCALES: scales.ctypes.data, w.PARTIALS: int(_partial_sums(d)),
-            w.B_MODE: mode, w.B_MATRICES: d.b_matrices,
+            w.B_MODE: mode, w.B_MODE_STRIDED: strided_mode, w.B_MATRICES: d.b_matrices,
             w.PANEL_BYTES: panel_bytes(d, isa), w.MATRIX_BYTES: matrix_bytes(d, isa),
             w.TRANSPOSE_A: int(d.transpose_a), w.TRANSPOSE_B: int(d.transpose_b),
             w.BATCH_DIMS: dims, w.PACKED_OFFSET: packed_offset,
             w.TASKS_OFFSET: tasks_offset, w.TASK_BYTES: task_bytes,
-            w.THREADS_OFFSET: threads_offset, **_batch_table(d),
+            w.THREADS_OFFSET: threads_offset, w.STREAM_OFFSET: stream_offset,
+            **_batch_table(d),
         },
         w.context_words(dims),
     )

@@ -60,25 +60,6 @@ def store_f32(typingctx, address, value):
 
 
 @intrinsic
-def copy_bytes(typingctx, target, source, size):
-    """memcpy: `size` bytes from `source` to `target`, which do not overlap."""
-
-    def codegen(context, builder, signature, args):
-        byte = ir.IntType(8)
-        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), byte.as_pointer(), _I64,
-                                               ir.IntType(1)])
-        name = "llvm.memcpy.p0.p0.i64"
-        found = builder.module.globals.get(name)
-        copy = found if found is not None else ir.Function(builder.module, kind, name)
-        pointers = [_pointer(builder, a, byte) for a in args[:2]]
-        builder.call(copy, [*pointers, args[2], ir.Constant(ir.IntType(1), 0)])
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(i64, i64, i64), codegen
-
-
-@intrinsic
 def call_microkernel(typingctx, function, mr, nv, args):
     """Call the `void(int64 mr, int64 nv, int64 args)` at the address `function`."""
 

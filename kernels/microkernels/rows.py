@@ -5,6 +5,7 @@
     softmax     c[i] = exp(a[i] - max a) / sum exp(a - max a)
     columns     softmax of up to lanes rows side by side, elements of a row A_STEP and B_STEP apart
     transpose   c[j][i] = a[i][j] for tiles of lanes x lanes
+    copy        c[i][j] = a[i][j] for rows of few vectors, the last one filled up with zeros
 
 An element depends on its operands alone, so rows may be cut anywhere; a softmax row may not. Its
 sum has one partial sum for each lane, added up in order, also where rows lie side by side: the same
@@ -25,7 +26,7 @@ from .isa import Isa
 from .vectors import F32, I32, I64, Emitter, internal_function
 
 OPERATIONS = ("copy", "add", "sub", "mul", "div", "max", "min", "scale_shift")
-ARITHMETIC, FUNCTIONS, SOFTMAX, COLUMNS, TRANSPOSE = range(5)
+ARITHMETIC, FUNCTIONS, SOFTMAX, COLUMNS, TRANSPOSE, COPY = range(6)
 
 # The argument block is that of `emit`, some words with a meaning of their own. A step is the bytes
 # from one element of an operand to the next: 4, or 0 for one that is the same for the whole row.
@@ -34,6 +35,7 @@ A, A_STEP, B, B_STEP = emit.A, emit.A_STEP, emit.B, emit.B_STRIDE
 D, D_STEP, C = emit.P, emit.P_OFFSETS, emit.C
 COUNT, OPERATION, POST_OPS, POST_OP_SCALES, LANES = (
     emit.LENGTH, emit.SEGMENTS, emit.POST_OPS, emit.POST_OP_SCALES, emit.LANES)
+VECTORS = emit.SEGMENTS
 ARGS_WORDS = emit.ARGS_WORDS
 
 _ZERO = ir.Constant(I64, 0)
@@ -291,7 +293,27 @@ class _Transpose(Emitter):
         return shuffle(x, y, ir.Constant(kind, low)), shuffle(x, y, ir.Constant(kind, high))
 
 
-_WRITERS = (_Arithmetic, _Functions, _Softmax, _Columns, _Transpose)
+class _Copy(Emitter):
+    lanes_word = LANES
+
+    def emit(self) -> None:
+        self.mask = self._lane_mask()
+        self.vectors, self.left = self._word(VECTORS), self._word(LANES)
+        self._loop("row", self._word(COUNT), [(self._word(A), self._word(A_STEP)),
+                                              (self._word(C), self._word(B_STEP))], self._row)
+        self.builder.ret_void()
+
+    def _row(self, source: ir.Value, target: ir.Value) -> None:
+        b, step = self.builder, ir.Constant(I64, 4 * self.isa.lanes)
+        self._loop("vector", self.vectors, [(source, step), (target, step)],
+                   lambda a, c: self._store(self._load(a, False), c, False))
+        with b.if_then(b.icmp_signed("!=", self.left, _ZERO)):
+            offset = b.mul(self.vectors, step)
+            value = self._load(b.add(source, offset), True)
+            self._store(value, b.add(target, offset), False)
+
+
+_WRITERS = (_Arithmetic, _Functions, _Softmax, _Columns, _Transpose, _Copy)
 
 
 def _emit_switch(builder: ir.IRBuilder, what: ir.Value, args: ir.Value) -> None:

@@ -81,7 +81,8 @@ def pools():
         pool.close()
 
 
-SHAPES = [(1, 200, 700), (37, 150, 800), (64, 64, 64), (250, 10, 33), (6, 64, 1)]
+SHAPES = [(1, 200, 700), (4, 70, 9), (20, 70, 500), (37, 150, 800), (64, 64, 64), (250, 10, 33),
+          (6, 64, 1)]
 
 
 @pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
@@ -98,7 +99,7 @@ def test_created_for_n_run_on_m_gives_the_same_bits(shape, pools):
             packed = mm.pack_weights(b)
             for pool in pools.values():
                 with threadpool(pool):
-                    results = [mm(a, b, v), mm(a, packed, v)]
+                    results = [mm(a, b, v), mm(a, packed, v), mm(a, np.asfortranarray(b), v)]
                 results.append(mm(a, b, v, stream=Stream(pool)))
                 reference = results[0] if reference is None else reference
                 assert all(same_bits(r, reference) for r in results), (bound, pool)
