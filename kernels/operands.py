@@ -10,55 +10,60 @@ import numpy as np
 from .shapes import Shape
 
 F32 = np.dtype(np.float32)
+F64 = np.dtype(np.float64)
+DTYPES = {"float32": F32, "float64": F64}
 #: Stands for "no bias": the drivers look at the size.
-NONE = np.empty(0, dtype=np.float32)
+NONE = np.empty(0, dtype=F32)
+_NONE = {F32: NONE, F64: np.empty(0, dtype=F64)}
 
 
-def checked(array: Any, name: str, shape: Shape) -> np.ndarray:
-    """`array` if it is a float32 ndarray of `shape`; a byte-misaligned one is copied."""
-    if type(array) is np.ndarray and array.shape == shape and array.dtype is F32:
+def checked(array: Any, name: str, shape: Shape, dtype: np.dtype[Any] = F32) -> np.ndarray:
+    """`array` if it is an ndarray of `shape` and `dtype`; a byte-misaligned one is copied."""
+    if type(array) is np.ndarray and array.shape == shape and array.dtype is dtype:
         return array if array.flags.aligned else array.copy()
-    return _looked_at_again(array, name, shape)
+    return _looked_at_again(array, name, shape, dtype)
 
 
-def _looked_at_again(array: Any, name: str, shape: Shape) -> np.ndarray:
+def _looked_at_again(array: Any, name: str, shape: Shape, dtype: np.dtype[Any]) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
-    if array.dtype != F32:
-        raise TypeError(f"{name} must have dtype float32, not {array.dtype}: cast it yourself")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} must have dtype {dtype}, not {array.dtype}: cast it yourself")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; its mask would be ignored")
     array = np.asarray(array)
-    return array if array.flags.aligned and array.dtype.isnative else array.astype(F32)
+    return array if array.flags.aligned and array.dtype.isnative else array.astype(dtype)
 
 
-def checked_bias(bias: Any, wanted: bool, length: int) -> np.ndarray:
-    """The bias as a contiguous float32 vector, or `NONE`."""
+def checked_bias(
+    bias: Any, wanted: bool, length: int, dtype: np.dtype[Any] = F32
+) -> np.ndarray:
+    """The bias as a contiguous vector, or an empty one."""
     if bias is None:
         if wanted:
             raise ValueError(f"bias is missing: this primitive was created with bias=True, "
                              f"so it needs an array of shape ({length},)")
-        return NONE
+        return _NONE[dtype]
     if not wanted:
         raise ValueError("bias was given, but this primitive was created with bias=False")
-    bias = checked(bias, "bias", (length,))
+    bias = checked(bias, "bias", (length,), dtype)
     return bias if bias.flags.c_contiguous else np.ascontiguousarray(bias)
 
 
 def checked_out(
-    out: Any, shape: Shape, required: bool, *inputs: np.ndarray
+    out: Any, shape: Shape, required: bool, *inputs: np.ndarray, dtype: np.dtype[Any] = F32
 ) -> np.ndarray:
     """`out` if results may be written to it, or a new array when it is None."""
     if out is None:
         if required:
             refuse_missing_out()
-        return np.empty(shape, dtype=F32)
+        return np.empty(shape, dtype=dtype)
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array or None, not {type(out).__name__}")
-    if out.dtype != F32 or not out.dtype.isnative:
-        raise TypeError(f"out must have dtype float32, not {out.dtype}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"out must have dtype {dtype}, not {out.dtype}")
     if out.shape != shape:
         raise ValueError(f"out must have shape {shape}, not {out.shape}")
     if not out.flags.writeable:

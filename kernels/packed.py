@@ -9,11 +9,12 @@ import numpy as np
 from .words import CACHE_LINE
 
 
-def aligned_floats(count: int) -> np.ndarray:
-    """`count` float32 elements that start on a cache line."""
-    raw = np.empty(4 * count + CACHE_LINE, dtype=np.uint8)
+def aligned_array(count: int, dtype: str) -> np.ndarray:
+    """`count` elements that start on a cache line."""
+    nbytes = count * np.dtype(dtype).itemsize
+    raw = np.empty(nbytes + CACHE_LINE, dtype=np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + 4 * count].view(np.float32)
+    return raw[start : start + nbytes].view(dtype)
 
 
 class PackedWeights:

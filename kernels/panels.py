@@ -38,12 +38,13 @@ def tile_rows(microkernel, args, rows, mr_max, nv, a_offsets, p_offsets, c_offse
 @kernel
 def sweep_panels(
     microkernel, args, rows, a_offsets, p_offsets, c_offsets,
-    first, end, columns, lanes, mr_table, b, b_pitch, b_stride, b_tail, p, c, bias,
+    first, end, columns, lanes, size, mr_table, b, b_pitch, b_stride, b_tail, p, c, bias,
 ):
     """Apply the microkernel to `rows` rows and the panels `first..end-1` of `columns` columns.
 
-    `mr_table` holds the tile height for each panel width, eight bits a width; its length in
-    vectors is that of a full panel. `p`, `c` and `bias` point to column 0; a `bias` of 0 is none.
+    `mr_table` holds the tile height for each panel width, eight bits a width; its length in vectors
+    is that of a full panel. `size` is the bytes of an element. `p`, `c` and `bias` point to column
+    0; a `bias` of 0 is none.
     """
     widest = 0
     while (mr_table >> (8 * widest)) != 0:
@@ -52,13 +53,13 @@ def sweep_panels(
     for panel in range(first, end):
         valid = min(nr, columns - panel * nr)
         nv = (valid + lanes - 1) // lanes
-        shift = 4 * panel * nr
+        shift = size * panel * nr
         if valid == nr:
             store_i64(args + _B, b + panel * b_pitch)
             store_i64(args + _B_STRIDE, b_stride)
         else:
             store_i64(args + _B, b_tail)
-            store_i64(args + _B_STRIDE, 4 * lanes * nv)
+            store_i64(args + _B_STRIDE, size * lanes * nv)
         store_i64(args + _P, p + shift)
         store_i64(args + _C, c + shift)
         store_i64(args + _BIAS, 0 if bias == 0 else bias + shift)

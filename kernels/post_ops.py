@@ -112,10 +112,18 @@ def _code(op: PostOp) -> int:
     return {Relu: emit.OP_RELU, Sum: emit.OP_SUM, Clip: emit.OP_CLIP}[type(op)]
 
 
-def encode(post_ops: tuple[PostOp, ...]) -> tuple[int, np.ndarray]:
-    """The microkernel's form: op codes in one word, and two float32 parameters for each op."""
+def refuse_functions(post_ops: tuple[PostOp, ...], dtype: str) -> None:
+    """Raise for what exists only in float32."""
+    for op in post_ops:
+        if isinstance(op, Function) and dtype != "float32":
+            raise ValueError(f"post_ops has {op.name!r}, which is computed in float32 only; "
+                             f"{dtype} has relu, relu6, sum and Clip")
+
+
+def encode(post_ops: tuple[PostOp, ...], dtype: str = "float32") -> tuple[int, np.ndarray]:
+    """The microkernel's form: op codes in one word, and two parameters of `dtype` for each op."""
     code = 0
-    parameters = np.zeros((max(1, len(post_ops)), 2), dtype=np.float32)
+    parameters = np.zeros((max(1, len(post_ops)), 2), dtype=dtype)
     for position, op in enumerate(post_ops):
         code |= _code(op) << (4 * position)
         if isinstance(op, Sum):

@@ -27,7 +27,7 @@ from threadpool_iface import (
 from threadpool_iface.errors import check
 
 from .cache import primitives
-from .packed import PackedWeights, aligned_floats
+from .packed import PackedWeights, aligned_array
 from .scratchpad import Scratchpads
 from .words import CALLER, EFFECTIVE_POOL
 
@@ -145,11 +145,11 @@ class Primitive(ABC):
             _fail(code, stream)
 
     def _packed(
-        self, run: Callable[..., int], weights: np.ndarray, floats: int, layout: tuple[Any, ...]
+        self, run: Callable[..., int], weights: np.ndarray, count: int, layout: tuple[Any, ...]
     ) -> PackedWeights:
         """Weights in a new buffer, filled by `run(pool, plan, scratch, weights, buffer)`."""
-        panels = aligned_floats(floats)
-        if floats:
+        panels = aligned_array(count, self.descriptor.dtype)
+        if count:
             pads = self._created.scratchpads
             scratch = pads.take()
             pool = CALLER if self.bound == 0 else EFFECTIVE_POOL

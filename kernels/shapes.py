@@ -38,12 +38,12 @@ def checked_flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
-def checked_dtype(dtype: Any) -> str:
-    """The dtype's name; only float32 is implemented."""
+def checked_dtype(dtype: Any, allowed: tuple[str, ...] = ("float32",)) -> str:
+    """The dtype's name, one of those that the primitive has."""
     try:
         name = np.dtype(dtype).name
     except TypeError:
         raise TypeError(f"dtype must be a NumPy dtype or its name, not {dtype!r}") from None
-    if name != "float32":
-        raise ValueError(f"dtype must be float32, not {name}")
+    if name not in allowed:
+        raise ValueError(f"dtype must be {' or '.join(allowed)}, not {name}")
     return name

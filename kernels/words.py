@@ -26,15 +26,18 @@ CACHE_LINE = 64
 #: Types of what drivers are called with: a plan, a scratchpad, arrays of any strides.
 PLAN = types.Array(types.int64, 1, "C", readonly=True)
 SCRATCH = types.Array(types.int64, 1, "C")
-PANELS = types.Array(types.float32, 1, "C")
 
 
-def input_array(dims: int) -> types.Array:
-    return types.Array(types.float32, dims, "A", readonly=True)
+def input_array(dims: int, dtype: str = "float32") -> types.Array:
+    return types.Array(getattr(types, dtype), dims, "A", readonly=True)
 
 
-def output_array(dims: int) -> types.Array:
-    return types.Array(types.float32, dims, "A")
+def output_array(dims: int, dtype: str = "float32") -> types.Array:
+    return types.Array(getattr(types, dtype), dims, "A")
+
+
+def panels_array(dtype: str = "float32") -> types.Array:
+    return types.Array(getattr(types, dtype), 1, "C")
 
 
 _pthread_self = types.ExternalFunction("pthread_self", types.uint64())

@@ -21,7 +21,6 @@ from ..microkernels import emit
 from ..microkernels.memory import load_f32, load_i64, store_f32, store_i64
 from ..panels import balance, sweep_panels
 from ..words import (
-    PANELS,
     PLAN,
     SCRATCH,
     TASK,
@@ -29,6 +28,7 @@ from ..words import (
     input_array,
     note_thread,
     output_array,
+    panels_array,
     region,
     word,
 )
@@ -133,7 +133,7 @@ def _sweep(context, scratch, pixels, source, group, first, end, p, c):
     store_i64(args + 8 * emit.A, source)
     sweep_panels(
         word(context, w.MICROKERNEL), args, pixels, tables, tables + table, tables + 2 * table,
-        first, end, oc, word(context, w.LANES), word(context, w.MR_TABLE),
+        first, end, oc, word(context, w.LANES), 4, word(context, w.MR_TABLE),
         packed, panel_bytes, 4 * word(context, w.NR),
         packed + (word(context, w.GROUP_PANELS) - 1) * panel_bytes, p, c, bias,
     )
@@ -391,7 +391,7 @@ def execute(packed: bool) -> Any:
 @cache
 def pack() -> Any:
     """`_pack`, compiled."""
-    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(4), PANELS)
+    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(4), panels_array())
     return fixed_kernel("convolution weight packing calls", _pack, signature)
 
 

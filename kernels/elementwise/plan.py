@@ -9,7 +9,7 @@ from threadpool_iface import Decomposition
 from threadpool_iface.decomposition import choose
 
 from ..costs import BYTES_PER_SECOND, REGION_SECONDS
-from ..microkernels import rows
+from ..microkernels import f32, rows
 from ..microkernels.isa import Isa
 from ..post_ops import Function, PostOp, Sum, encode
 from ..primitive import Split
@@ -78,7 +78,8 @@ def make_split(d: ElementwiseDescriptor, decomposition: Decomposition, isa: Isa)
     first_task = threads + round_up(8 * decomposition.tasks, CACHE_LINE)
     task_bytes = round_up(w.ROOM + 4 * d.longest * (group + 3), CACHE_LINE)
     words = {
-        w.KERNEL: rows.rows(), w.WHAT: d.what, w.OPERATION: rows.OPERATIONS.index(d.operation),
+        w.KERNEL: f32.row_kernels(), w.WHAT: d.what,
+        w.OPERATION: rows.OPERATIONS.index(d.operation),
         w.POST_OPS: code, w.SCALES: scales.ctypes.data, w.SUM: int(d.needs_out),
         w.LANES: isa.lanes, w.DIMS: len(d.shape), w.INNER: d.inner, w.LONGEST: d.longest,
         w.GROUP: group, w.TASKS: decomposition.tasks, w.TASKS_OFFSET: first_task,

@@ -13,10 +13,16 @@ from .descriptor import MatmulDescriptor
 
 DIMS = ("batch", "m", "n")
 
-#: K and M blocks: a KC x 64 panel of B is 96 KiB and an MC x KC block of A 360 KiB, which together
+#: K and M blocks: a KC x NR panel of B is 96 KiB and an MC x KC block of A 360 KiB, which together
 #: fit an L2 of 512 KiB to 2 MiB. Within 3 % of the best at 1024^3 for KC 256..512, MC 120..480.
 KC = 384
-MC = 240
+MC_BYTES = 960
+
+
+def block_rows(isa: Isa) -> int:
+    """MC: rows of a block of A, 240 of float32 or 120 of float64."""
+    return MC_BYTES // isa.size
+
 
 #: With at most this many rows, B is read where it lies: packing it would cost a pass over B that
 #: so few rows cannot earn back. With at most `gemv.MAX_ROWS` it is read row by row.
@@ -36,8 +42,8 @@ def decompose(descriptor: MatmulDescriptor, isa: Isa, bound: int) -> Decompositi
         matrices, tiles, panels = share
         rows, columns = min(tiles * isa.mr, descriptor.m), min(panels * isa.nr, descriptor.n)
         flops = 2.0 * matrices * rows * columns * k
-        moved = 4.0 * matrices * (rows * k + columns * k + rows * columns)
-        return flops / FLOPS_PER_SECOND + moved / BYTES_PER_SECOND
+        moved = float(isa.size) * matrices * (rows * k + columns * k + rows * columns)
+        return flops * isa.size / 4 / FLOPS_PER_SECOND + moved / BYTES_PER_SECOND
 
     tile = (isa.mr, isa.nr)
     return choose(DIMS, extents(descriptor, isa), tile, bound, seconds, REGION_SECONDS)

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from ..post_ops import PostOp, Sum, describe
+from ..post_ops import PostOp, Sum, describe, refuse_functions
 from ..shapes import Shape, checked_shape
 
 
@@ -62,7 +62,9 @@ class MatmulDescriptor:
             )
             if swap
         )
-        return shapes + tags + " --bia-dt=f32" * self.bias + flags
+        kind = "f64" if self.dtype == "float64" else "f32"
+        types = " --dt=f64" * (kind == "f64") + f" --bia-dt={kind}" * self.bias
+        return shapes + tags + types + flags
 
     def _plain_a(self) -> Shape:
         return (*self.a_shape[:-2], self.m, self.k)
@@ -82,6 +84,7 @@ def describe_matmul(
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
+    refuse_functions(post_ops, dtype)
     a, b = checked_shape(a_shape, "a_shape", 2), checked_shape(b_shape, "b_shape", 2)
     m, k = reversed(a[-2:]) if transpose_a else a[-2:]
     k_of_b, n = reversed(b[-2:]) if transpose_b else b[-2:]

@@ -21,7 +21,6 @@ from ..microkernels import emit, gemv
 from ..microkernels.memory import call_microkernel, store_i64
 from ..panels import balance, sweep_panels
 from ..words import (
-    PANELS,
     PLAN,
     SCRATCH,
     TASK,
@@ -29,6 +28,7 @@ from ..words import (
     input_array,
     note_thread,
     output_array,
+    panels_array,
     region,
     word,
 )
@@ -46,7 +46,7 @@ def _prepare(context, scratch, rows):
     store_i64(args + 8 * emit.POST_OPS, word(context, w.POST_OPS))
     store_i64(args + 8 * emit.POST_OP_SCALES, word(context, w.SCALES))
     a_row, c_row = word(context, w.A_ROW), word(context, w.C_ROW)
-    p_row = 4 * word(context, w.NR) * word(context, w.PANELS)
+    p_row = word(context, w.SIZE) * word(context, w.NR) * word(context, w.PANELS)
     if word(context, w.PARTIALS) == 0:
         p_row = c_row
     for i in range(rows):
@@ -71,31 +71,32 @@ def _sweep(context, scratch, rows, first, end, b, b_pitch, b_stride, b_tail, p, 
     sweep_panels(
         word(context, w.MICROKERNEL), scratch + w.ARGS, rows, tables, tables + table,
         tables + 2 * table, first, end, word(context, w.N), word(context, w.LANES),
-        word(context, w.MR_TABLE), b, b_pitch, b_stride, b_tail, p, c, word(context, w.BIAS),
+        word(context, w.SIZE), word(context, w.MR_TABLE), b, b_pitch, b_stride, b_tail, p, c,
+        word(context, w.BIAS),
     )
 
 
 @kernel
 def _stream(context, scratch, rows, b, p, c, first, end, start, stop):
     """The rows against the panels first..end-1 of K from `start` to `stop`, packed one by one."""
-    nr, lanes = word(context, w.NR), word(context, w.LANES)
+    nr, lanes, size = word(context, w.NR), word(context, w.LANES), word(context, w.SIZE)
     b_k, b_n = word(context, w.B_K), word(context, w.B_N)
     block = scratch + word(context, w.STREAM_OFFSET)
     store_i64(scratch + w.SEGMENT + 8, 0)
     for panel in range(first, end):
         valid = min(nr, word(context, w.N) - panel * nr)
         width = (valid + lanes - 1) // lanes * lanes
-        pack_block(word(context, w.ROWS), scratch + w.PACKING_ARGS, lanes,
+        pack_block(word(context, w.ROWS), scratch + w.PACKING_ARGS, lanes, size,
                    b + b_k * start + b_n * nr * panel, b_k, b_n, stop - start, valid, width, block)
-        _sweep(context, scratch, rows, panel, panel + 1, block, 0, 4 * nr, block, p, c)
+        _sweep(context, scratch, rows, panel, panel + 1, block, 0, size * nr, block, p, c)
 
 
 @kernel
 def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end):
     """One block of rows, all of K, the panels first..end-1."""
-    mode, nr = word(context, w.B_MODE), word(context, w.NR)
+    mode, nr, size = word(context, w.B_MODE), word(context, w.NR), word(context, w.SIZE)
     panel_bytes, panels = word(context, w.PANEL_BYTES), word(context, w.PANELS)
-    b_first, b_pitch, b_stride, streamed = packed, panel_bytes, 4 * nr, end
+    b_first, b_pitch, b_stride, streamed = packed, panel_bytes, size * nr, end
     if mode == w.B_STREAM:
         streamed = first
     elif mode == w.B_IN_PLACE:
@@ -120,7 +121,7 @@ def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end):
 @kernel
 def _rows_by_rows(context, scratch, a, b, c, rows, first, end):
     """Few rows against the columns of panels first..end-1, reading rows of B from end to end."""
-    args, lanes = scratch + w.ARGS, word(context, w.LANES)
+    args, lanes, size = scratch + w.ARGS, word(context, w.LANES), word(context, w.SIZE)
     tables, table = scratch + w.TABLES, 8 * word(context, w.MC)
     finish = (word(context, w.PARTIALS) != 0 or word(context, w.BIAS) != 0
               or word(context, w.POST_OPS) != 0)
@@ -134,11 +135,11 @@ def _rows_by_rows(context, scratch, a, b, c, rows, first, end):
     store_i64(args + 8 * gemv.LENGTH, word(context, w.K))
     store_i64(args + 8 * emit.FIRST, 1)
     stop = min(word(context, w.N), end * word(context, w.NR))
-    most = w.GEMV_SUMS // rows
+    most = w.GEMV_SUMS // (rows * size)
     for column in range(first * word(context, w.NR), stop, most):
         columns = min(most, stop - column)
-        store_i64(args + 8 * emit.B, b + 4 * column)
-        store_i64(args + 8 * emit.P, p + 4 * column)
+        store_i64(args + 8 * emit.B, b + size * column)
+        store_i64(args + 8 * emit.P, p + size * column)
         store_i64(args + 8 * gemv.COLUMNS, columns)
         store_i64(args + 8 * emit.LANES, (columns - 1) % lanes + 1)
         call_microkernel(word(context, w.GEMV), rows, 0, args)
@@ -245,7 +246,7 @@ def _provide_panels(context, pool, tasks, b):
         return 0
     _fill_b(context, b)
     store_i64(context + 8 * w.PACKED, context + word(context, w.PACKED_OFFSET))
-    if word(context, w.B_N) != 4:
+    if word(context, w.B_N) != word(context, w.SIZE):
         store_i64(context + 8 * w.B_MODE, word(context, w.B_MODE_STRIDED))
     if word(context, w.B_MODE) != w.B_PACK:
         return 0
@@ -280,19 +281,20 @@ def _pack(pool, plan, scratch, task, b, panels):
 
 
 @cache
-def execute(a_dims: int, b_dims: int, out_dims: int) -> Any:
+def execute(a_dims: int, b_dims: int, out_dims: int, dtype: str) -> Any:
     """`_execute` compiled for operands of so many dimensions, whatever their strides."""
     signature = types.int32(
-        types.int64, PLAN, SCRATCH, types.boolean, PLAN, input_array(a_dims), input_array(b_dims),
-        input_array(1), output_array(out_dims),
+        types.int64, PLAN, SCRATCH, types.boolean, PLAN,
+        *(input_array(dims, dtype) for dims in (a_dims, b_dims, 1)), output_array(out_dims, dtype),
     )
     return fixed_kernel("matmul calls", _execute, signature)
 
 
 @cache
-def pack(b_dims: int) -> Any:
+def pack(b_dims: int, dtype: str) -> Any:
     """`_pack` compiled for a B of so many dimensions."""
-    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(b_dims), PANELS)
+    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(b_dims, dtype),
+                            panels_array(dtype))
     return fixed_kernel("matmul weight packing", _pack, signature)
 
 

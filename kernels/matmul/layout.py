@@ -7,8 +7,8 @@ of A, B and C, are filled in by each execution.
 from __future__ import annotations
 
 (
-    # The kernels and the tiles.
-    MICROKERNEL, GEMV, ROWS, MR_TABLE, LANES, MR, NR,
+    # The kernels, the tiles, and the bytes of an element.
+    MICROKERNEL, GEMV, ROWS, MR_TABLE, LANES, SIZE, MR, NR,
     # The problem, in elements, and its blocks.
     BATCH, M, N, K, KC, MC, PANELS,
     # The split.
@@ -22,7 +22,7 @@ from __future__ import annotations
     # Byte offsets into the scratchpad, counted from the context.
     PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET, STREAM_OFFSET,
     CALL,
-) = range(35)
+) = range(36)
 
 (
     # Addresses and byte strides of the call. PACKED is where packed panels lie, BIAS 0 if none,
@@ -48,5 +48,5 @@ def context_words(batch_dims: int) -> int:
 # Byte offsets inside a task's scratch: argument blocks, a segment, three tables of MC offsets,
 # then MC x columns partial sums and, at STREAM_OFFSET, a KC x NR block of B.
 ARGS, SEGMENT, PACKING_ARGS, TABLES = 0, 256, 320, 512
-#: Sums that wait in the innermost cache while a GEMV kernel reads B: half of 32 KiB.
-GEMV_SUMS = 4096
+#: Bytes of sums that wait in the innermost cache while a GEMV kernel reads B.
+GEMV_SUMS = 16384

@@ -8,11 +8,14 @@ multiplied by finite and non-finite A alike but never stored.
 
 from __future__ import annotations
 
+from numba import types
+
 from ..compiling import c_function, kernel
 from ..microkernels import rows
 from ..microkernels.memory import (
     call_microkernel,
     load_f32,
+    load_i64,
     store_f32,
     store_i64,
 )
@@ -22,43 +25,45 @@ from . import layout as w
 
 
 @kernel
-def pack_block(kernel, args, lanes, b, b_k, b_n, depth, valid, width, packed):
+def pack_block(kernel, args, lanes, size, b, b_k, b_n, depth, valid, width, packed):
     """Pack `depth` rows of `valid` columns at `b` into rows of `width` columns at `packed`.
 
-    `kernel` is `rows.rows`, `args` room for its argument block.
+    `kernel` is that of rows, `args` room for its argument block, `size` the bytes of an element.
     """
-    if b_n == 4:
+    if b_n == size:
         store_i64(args + 8 * rows.A, b)
         store_i64(args + 8 * rows.A_STEP, b_k)
         store_i64(args + 8 * rows.C, packed)
-        store_i64(args + 8 * rows.B_STEP, 4 * width)
+        store_i64(args + 8 * rows.B_STEP, size * width)
         store_i64(args + 8 * rows.COUNT, depth)
         store_i64(args + 8 * rows.VECTORS, valid // lanes)
         store_i64(args + 8 * rows.LANES, valid % lanes)
         call_microkernel(kernel, rows.COPY, 0, args)
         return
     columns, k = valid // lanes, 0
-    if b_k == 4 and columns > 0:
+    if b_k == size and columns > 0:
         store_i64(args + 8 * rows.A_STEP, b_n)
-        store_i64(args + 8 * rows.B_STEP, 4 * width)
+        store_i64(args + 8 * rows.B_STEP, size * width)
         store_i64(args + 8 * rows.COUNT, columns)
         while k + lanes <= depth:
-            store_i64(args + 8 * rows.A, b + 4 * k)
-            store_i64(args + 8 * rows.C, packed + 4 * width * k)
+            store_i64(args + 8 * rows.A, b + size * k)
+            store_i64(args + 8 * rows.C, packed + size * width * k)
             call_microkernel(kernel, rows.TRANSPOSE, 0, args)
             k += lanes
-    _copy_elements(b, b_k, b_n, 0, k, columns * lanes, valid, width, packed)
-    _copy_elements(b, b_k, b_n, k, depth, 0, valid, width, packed)
-    for i in range(depth):
-        for j in range(valid, width):
-            store_f32(packed + 4 * (width * i + j), 0.0)
+    _copy_elements(size, b, b_k, b_n, 0, k, columns * lanes, valid, width, packed)
+    _copy_elements(size, b, b_k, b_n, k, depth, 0, valid, width, packed)
 
 
 @kernel
-def _copy_elements(b, b_k, b_n, first_k, end_k, first_j, end_j, width, packed):
-    for j in range(first_j, end_j):
-        for k in range(first_k, end_k):
-            store_f32(packed + 4 * (width * k + j), load_f32(b + b_k * k + b_n * j))
+def _copy_elements(size, b, b_k, b_n, first_k, end_k, first_j, end_j, width, packed):
+    """Columns first_j..end_j-1 of some rows, and zeros behind them."""
+    for k in range(first_k, end_k):
+        for j in range(first_j, width):
+            source, target = b + b_k * k + b_n * j, packed + size * (width * k + j)
+            if size == 8:
+                store_i64(target, load_i64(source) if j < end_j else 0)
+            else:
+                store_f32(target, load_f32(source) if j < end_j else types.float32(0))
 
 
 @kernel
@@ -70,8 +75,8 @@ def pack_one(context, args, matrix, panel):
     b = word(context, w.B) + matrix_offset(context, matrix) + word(context, w.B_N) * panel * nr
     packed = word(context, w.PACKED) + matrix * word(context, w.MATRIX_BYTES)
     packed += panel * word(context, w.PANEL_BYTES)
-    pack_block(word(context, w.ROWS), args, lanes, b, word(context, w.B_K),
-               word(context, w.B_N), word(context, w.K), valid, width, packed)
+    pack_block(word(context, w.ROWS), args, lanes, word(context, w.SIZE), b,
+               word(context, w.B_K), word(context, w.B_N), word(context, w.K), valid, width, packed)
 
 
 @kernel

@@ -6,25 +6,25 @@ from math import prod
 
 from threadpool_iface import Decomposition
 
-from ..microkernels import f32, gemv, rows
+from ..microkernels import f32, f64, gemv
 from ..microkernels.isa import Isa
 from ..post_ops import encode
 from ..primitive import Split
 from ..scratchpad import Scratchpads
 from ..words import CACHE_LINE, mr_table, round_up, table
 from . import layout as w
-from .decomposition import IN_PLACE_ROWS, KC, MC
+from .decomposition import IN_PLACE_ROWS, KC, block_rows
 from .descriptor import MatmulDescriptor
 
 
 def panel_bytes(d: MatmulDescriptor, isa: Isa) -> int:
     """Bytes of a full panel."""
-    return 4 * isa.nr * d.k
+    return isa.size * isa.nr * d.k
 
 
 def matrix_bytes(d: MatmulDescriptor, isa: Isa) -> int:
     """Bytes of one packed matrix: full panels, then one as wide as the vectors it needs."""
-    return 4 * d.k * round_up(d.n, isa.lanes)
+    return isa.size * d.k * round_up(d.n, isa.lanes)
 
 
 def _partial_sums(d: MatmulDescriptor) -> bool:
@@ -32,10 +32,10 @@ def _partial_sums(d: MatmulDescriptor) -> bool:
     return d.needs_out and (d.k > KC or d.m <= gemv.MAX_ROWS)
 
 
-def _modes(d: MatmulDescriptor, decomposition: Decomposition) -> tuple[int, int]:
+def _modes(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> tuple[int, int]:
     """How to read a B with contiguous columns, and another one."""
     # A task that has all the rows reads its part of B once: it need not be packed for others.
-    once = d.m <= MC and decomposition.grid[1] == 1
+    once = d.m <= block_rows(isa) and decomposition.grid[1] == 1
     strided = w.B_STREAM if once else w.B_PACK
     if d.m <= gemv.MAX_ROWS:
         return w.B_GEMV, strided
@@ -45,27 +45,29 @@ def _modes(d: MatmulDescriptor, decomposition: Decomposition) -> tuple[int, int]
 def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> Split:
     """Everything an execution needs to know, laid out as `layout` says."""
     tasks = decomposition.tasks
-    ops, scales = encode(d.post_ops)
-    block_rows = min(MC, round_up(max(d.m, 1), isa.mr))
+    ops, scales = encode(d.post_ops, d.dtype)
+    unit = f64 if isa.element == "f64" else f32
+    most_rows = min(block_rows(isa), round_up(max(d.m, 1), isa.mr))
     panels = -(-d.n // isa.nr)
-    mode, strided_mode = _modes(d, decomposition)
+    mode, strided_mode = _modes(d, decomposition, isa)
     dims = len(d.batch)
     threads_offset = round_up(8 * w.context_words(dims), CACHE_LINE)
     tasks_offset = threads_offset + round_up(8 * tasks, CACHE_LINE)
-    stream_offset = w.TABLES + 3 * 8 * block_rows
+    stream_offset = w.TABLES + 3 * 8 * most_rows
     if _partial_sums(d):
-        stream_offset += 4 * block_rows * panels * isa.nr
+        stream_offset += isa.size * most_rows * panels * isa.nr
     stream_offset = round_up(stream_offset, CACHE_LINE)
     task_bytes = stream_offset
     if mode != w.B_PACK or strided_mode != w.B_PACK:
-        task_bytes += 4 * isa.nr * min(KC, d.k)
+        task_bytes += isa.size * isa.nr * min(KC, d.k)
     packed_offset = tasks_offset + tasks * task_bytes
     plan = table(
         {
-            w.MICROKERNEL: f32.gemm(), w.GEMV: gemv.gemv(), w.ROWS: rows.rows(),
-            w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes, w.MR: isa.mr, w.NR: isa.nr,
+            w.MICROKERNEL: unit.gemm_tiles(), w.GEMV: unit.gemv_rows(),
+            w.ROWS: unit.row_kernels(), w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes,
+            w.SIZE: isa.size, w.MR: isa.mr, w.NR: isa.nr,
             w.BATCH: prod(d.batch), w.M: d.m, w.N: d.n, w.K: d.k,
-            w.KC: KC, w.MC: block_rows, w.PANELS: panels,
+            w.KC: KC, w.MC: most_rows, w.PANELS: panels,
             w.GRID_BATCH: decomposition.grid[0], w.GRID_M: decomposition.grid[1],
             w.GRID_N: decomposition.grid[2], w.TASKS: tasks,
             w.POST_OPS: ops, w.SCALES: scales.ctypes.data, w.PARTIALS: int(_partial_sums(d)),
@@ -102,7 +104,6 @@ def weights_layout(d: MatmulDescriptor, isa: Isa) -> tuple[object, ...]:
     return ("matmul", isa.name, d.dtype, d.b_shape, "transposed" * d.transpose_b or "plain")
 
 
-def packed_floats(d: MatmulDescriptor, isa: Isa) -> int:
-    """float32 elements of all packed matrices, tail padding included."""
-    return d.b_matrices * matrix_bytes(d, isa) // 4
-
+def packed_elements(d: MatmulDescriptor, isa: Isa) -> int:
+    """Elements of all packed matrices, tail padding included."""
+    return d.b_matrices * matrix_bytes(d, isa) // isa.size

@@ -26,7 +26,7 @@ from llvmlite import ir
 
 from .functions import unary
 from .isa import Isa
-from .vectors import F32, I64, Emitter, internal_function
+from .vectors import I64, Emitter, internal_function
 
 # The argument block: int64 words at these indices. Offsets and strides are in bytes; a segment is
 # two words, its offset into A and the index of its first row of B.
@@ -35,7 +35,8 @@ from .vectors import F32, I64, Emitter, internal_function
 ARGS_WORDS = 18
 
 # Post-op codes, four bits each in the word POST_OPS, applied from the lowest bits up. Each has two
-# float32 parameters in the table POST_OP_SCALES. From OP_FUNCTIONS on they are functions by name.
+# parameters in the table POST_OP_SCALES, of the kernel's element. From OP_FUNCTIONS on they are
+# functions by name.
 OP_END, OP_RELU, OP_SUM, OP_CLIP, OP_FUNCTIONS = 0, 1, 2, 3, 4
 FUNCTION_NAMES = ("sigmoid", "silu", "tanh", "gelu", "gelu_tanh")
 MAX_POST_OPS = 15
@@ -76,14 +77,14 @@ class Tile(Emitter):
         return [self._add(address, self._load_word(table, i)) for i in range(self.mr)]
 
     def _load_rows(self, base: int, offsets: int, cells) -> None:
-        step = 4 * self.isa.lanes
+        step = self.isa.width
         for row, address in zip(cells, self._row_addresses(base, offsets), strict=True):
             for j, cell in enumerate(row):
                 value = self._load(self._add(address, j * step), masked=j == self.nv - 1)
                 self.builder.store(value, cell)
 
     def _store_rows(self, base: int, offsets: int) -> None:
-        step = 4 * self.isa.lanes
+        step = self.isa.width
         for row, address in zip(self.acc, self._row_addresses(base, offsets), strict=True):
             for j, cell in enumerate(row):
                 value = self.builder.load(cell)
@@ -106,11 +107,11 @@ class Tile(Emitter):
         self._loop("segment", self._word(NSEGMENTS), [(self._word(SEGMENTS), entry_size)], segment)
 
     def _rank_one(self, a_addresses, b_address) -> None:
-        b, width = self.builder, 4 * self.isa.lanes
+        b, width = self.builder, self.isa.width
         b_vectors = [self._load(self._add(b_address, j * width), False) for j in range(self.nv)]
         for row, address in zip(self.acc, a_addresses, strict=True):
             if not self.depthwise:
-                spread = self._splat(b.load(self._pointer(address, F32), align=4))
+                spread = self._splat(self._load_scalar(address))
             for j, cell in enumerate(row):
                 if self.depthwise:
                     spread = self._load(self._add(address, j * width), masked=j == self.nv - 1)
@@ -125,7 +126,7 @@ class Tile(Emitter):
         bias, b = self._word(BIAS), self.builder
         with b.if_then(b.icmp_signed("!=", bias, ir.Constant(I64, 0))):
             for j in range(self.nv):
-                address = self._add(bias, j * 4 * self.isa.lanes)
+                address = self._add(bias, j * self.isa.width)
                 value = self._load(address, masked=j == self.nv - 1)
                 for row in self.acc:
                     b.store(b.fadd(b.load(row[j]), value), row[j])
@@ -142,7 +143,7 @@ class Tile(Emitter):
         scale.add_incoming(scales, before)
         switch = b.switch(b.and_(left, ir.Constant(I64, 15)), done)
         ops = [(OP_RELU, self._relu), (OP_SUM, self._sum), (OP_CLIP, self._clip)]
-        if self.has_functions:
+        if self.has_functions and self.isa.element == "f32":
             for number, name in enumerate(FUNCTION_NAMES, OP_FUNCTIONS):
                 ops.append((number, partial(self._function, name)))
         for code, op in ops:
@@ -153,7 +154,7 @@ class Tile(Emitter):
             b.branch(following)
         b.position_at_end(following)
         left.add_incoming(b.lshr(left, ir.Constant(I64, 4)), following)
-        scale.add_incoming(self._add(scale, 8), following)
+        scale.add_incoming(self._add(scale, 2 * self.isa.size), following)
         b.branch(head)
         b.position_at_end(done)
 
@@ -168,7 +169,7 @@ class Tile(Emitter):
     def _sum(self, scale: ir.Value) -> None:
         """x + scale * (what C held before)."""
         b = self.builder
-        factor = self._splat(b.load(self._pointer(scale, F32), align=4))
+        factor = self._splat(self._load_scalar(scale))
         before = [[self._alloca(self.vector) for _ in row] for row in self.acc]
         self._load_rows(C, C_OFFSETS, before)
         for row, held in zip(self.acc, before, strict=True):
@@ -179,8 +180,8 @@ class Tile(Emitter):
     def _clip(self, scale: ir.Value) -> None:
         """min(max(x, low), high), keeping NaN as it is."""
         b = self.builder
-        low, high = (self._splat(b.load(self._pointer(self._add(scale, offset), F32), align=4))
-                     for offset in (0, 4))
+        low, high = (self._splat(self._load_scalar(self._add(scale, offset)))
+                     for offset in (0, self.isa.size))
         for row in self.acc:
             for cell in row:
                 value = b.load(cell)
@@ -195,7 +196,7 @@ class Tile(Emitter):
 
 
 def _tile_function(module: ir.Module, isa: Isa, mr: int, nv: int, depthwise: bool) -> ir.Function:
-    name = f"tpi_{'dw' if depthwise else 'mm'}_f32_{isa.name}_{mr}x{nv}"
+    name = f"tpi_{'dw' if depthwise else 'mm'}_{isa.element}_{isa.name}_{mr}x{nv}"
     function, new = internal_function(module, name)
     if new:
         Tile(function, isa, mr, nv, depthwise).emit()

@@ -10,13 +10,10 @@ sums, which are short, stay in the innermost cache. Each is the same chain as a 
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from ..compiling import c_function
-from . import emit, isa
+from . import emit
 from .isa import Isa
-from .vectors import F32, I32, I64, Emitter, internal_function
+from .vectors import I32, I64, Emitter, internal_function
 
 #: The most rows of A; with more a tile wins.
 MAX_ROWS = 4
@@ -62,7 +59,7 @@ class _Gemv(Emitter):
 
     def _across(self, body) -> None:
         """`body(offset, masked)` for every vector of columns."""
-        step = ir.Constant(I64, 4 * self.isa.lanes)
+        step = ir.Constant(I64, self.isa.width)
         self._loop("column", self.vectors, [(ir.Constant(I64, 0), step)],
                    lambda offset: body(offset, False))
         body(self.builder.mul(self.vectors, step), True)
@@ -79,7 +76,7 @@ class _Gemv(Emitter):
             address = self._add(row, a)
             factors.append([])
             for _ in range(depth):
-                factors[-1].append(self._splat(b.load(self._pointer(address, F32), align=4)))
+                factors[-1].append(self._splat(self._load_scalar(address)))
                 address = b.add(address, a_step)
         rows = [at]
         while len(rows) < depth:
@@ -97,13 +94,15 @@ class _Gemv(Emitter):
         self._across(column)
 
 
-def _emit_switch(builder: ir.IRBuilder, mr: ir.Value, args: ir.Value) -> None:
-    current, done = isa.current(), builder.append_basic_block("done")
+def emit_switch(builder: ir.IRBuilder, isa: Isa, mr: ir.Value, args: ir.Value) -> None:
+    """Call the kernel for `mr` rows; more than MAX_ROWS do nothing."""
+    done = builder.append_basic_block("done")
     switch = builder.switch(builder.trunc(mr, I32), done)
     for rows in range(1, MAX_ROWS + 1):
-        function, new = internal_function(builder.module, f"tpi_mv_f32_{current.name}_{rows}")
+        name = f"tpi_mv_{isa.element}_{isa.name}_{rows}"
+        function, new = internal_function(builder.module, name)
         if new:
-            _Gemv(function, current, rows).emit()
+            _Gemv(function, isa, rows).emit()
         block = builder.append_basic_block(f"rows.{rows}")
         switch.add_case(ir.Constant(I32, rows), block)
         builder.position_at_end(block)
@@ -111,21 +110,3 @@ def _emit_switch(builder: ir.IRBuilder, mr: ir.Value, args: ir.Value) -> None:
         builder.branch(done)
     builder.position_at_end(done)
 
-
-_I64 = types.int64
-SIGNATURE = types.void(_I64, _I64, _I64)
-
-
-@intrinsic
-def _gemv(typingctx, mr, args):
-    def codegen(context, builder, signature, values):
-        _emit_switch(builder, *values)
-        return context.get_dummy_value()
-
-    return types.void(_I64, _I64), codegen
-
-
-@c_function("float32 GEMV kernels", SIGNATURE)
-def gemv(mr, _, args):
-    """`mr` rows, up to MAX_ROWS, of the argument block."""
-    _gemv(mr, args)

@@ -8,32 +8,45 @@ cache by the same target, so a cached kernel always matches the tiles named here
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 
 @dataclass(frozen=True)
 class Isa:
-    """One instruction set: its name, vector width and register tiles for float32.
+    """One instruction set: its name, vector width and register tiles for one kind of element.
 
     Attributes
     ----------
     name : str
         As oneDNN names it: "avx512_core", "avx2", or "generic".
     lanes : int
-        float32 elements in a vector.
+        Elements in a vector.
     rows : tuple of int
         `rows[nv - 1]` is MR, the most rows of a tile that is `nv` vectors wide. Accumulators,
         one row of B and one broadcast must fit the registers: 32 of 512 bits for avx512_core,
         16 of 256 for avx2, 16 of 128 for generic.
     fma : bool
         Whether a multiply-add rounds once. Without it the product is rounded first.
+    element : str
+        "f32" or "f64".
     """
 
     name: str
     lanes: int
     rows: tuple[int, ...]
     fma: bool
+    element: str = "f32"
+
+    @property
+    def size(self) -> int:
+        """Bytes of an element."""
+        return 8 if self.element == "f64" else 4
+
+    @property
+    def width(self) -> int:
+        """Bytes of a vector."""
+        return self.size * self.lanes
 
     @property
     def nr(self) -> int:
@@ -61,8 +74,14 @@ def _target_features() -> frozenset[str]:
 
 
 @cache
-def current() -> Isa:
-    """The instruction set of numba's target in this process."""
+def current(element: str = "f32") -> Isa:
+    """The instruction set of numba's target in this process, for "f32" or "f64".
+
+    float64 has the same tiles in registers, half as many columns wide.
+    """
+    if element == "f64":
+        single = current()
+        return replace(single, lanes=single.lanes // 2, element=element)
     if platform.machine() in ("aarch64", "arm64"):
         return NEON
     features = _target_features()

@@ -15,11 +15,8 @@ bits for every stride and task.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from ..compiling import c_function
-from . import emit, isa
+from . import emit
 from .emit import Tile
 from .functions import unary
 from .isa import Isa
@@ -47,7 +44,7 @@ class _Rows(Tile):
     def __init__(self, function: ir.Function, isa: Isa) -> None:
         self.known: dict[int, ir.Value] = {}
         super().__init__(function, isa, mr=1, nv=8)
-        self.bytes = 4 * isa.lanes
+        self.bytes = isa.width
 
     def _word(self, index: int) -> ir.Value:
         # Loaded once: the compiler cannot know that what is stored does not change the block.
@@ -263,7 +260,7 @@ class _Transpose(Emitter):
         lanes, row = self.isa.lanes, self._word(A_STEP)
         a_tile = self.builder.mul(row, ir.Constant(I64, lanes))
         self._loop("tile", self._word(COUNT),
-                   [(self._word(A), a_tile), (self._word(C), ir.Constant(I64, 4 * lanes))],
+                   [(self._word(A), a_tile), (self._word(C), ir.Constant(I64, self.isa.width))],
                    self._tile)
         self.builder.ret_void()
 
@@ -304,7 +301,7 @@ class _Copy(Emitter):
         self.builder.ret_void()
 
     def _row(self, source: ir.Value, target: ir.Value) -> None:
-        b, step = self.builder, ir.Constant(I64, 4 * self.isa.lanes)
+        b, step = self.builder, ir.Constant(I64, self.isa.width)
         self._loop("vector", self.vectors, [(source, step), (target, step)],
                    lambda a, c: self._store(self._load(a, False), c, False))
         with b.if_then(b.icmp_signed("!=", self.left, _ZERO)):
@@ -314,16 +311,20 @@ class _Copy(Emitter):
 
 
 _WRITERS = (_Arithmetic, _Functions, _Softmax, _Columns, _Transpose, _Copy)
+_MOVING = (TRANSPOSE, COPY)
 
 
-def _emit_switch(builder: ir.IRBuilder, what: ir.Value, args: ir.Value) -> None:
-    current, done = isa.current(), builder.append_basic_block("done")
+def emit_switch(builder: ir.IRBuilder, isa: Isa, what: ir.Value, args: ir.Value) -> None:
+    """Call kernel number `what`; float64 has only those that move data."""
+    done = builder.append_basic_block("done")
     switch = builder.switch(what, done)
     for number, writer in enumerate(_WRITERS):
+        if isa.element == "f64" and number not in _MOVING:
+            continue
         name = writer.__name__.strip("_").lower()
-        function, new = internal_function(builder.module, f"tpi_{name}_f32_{current.name}")
+        function, new = internal_function(builder.module, f"tpi_{name}_{isa.element}_{isa.name}")
         if new:
-            writer(function, current).emit()
+            writer(function, isa).emit()
         block = builder.append_basic_block(name)
         switch.add_case(ir.Constant(I64, number), block)
         builder.position_at_end(block)
@@ -331,21 +332,3 @@ def _emit_switch(builder: ir.IRBuilder, what: ir.Value, args: ir.Value) -> None:
         builder.branch(done)
     builder.position_at_end(done)
 
-
-_I64 = types.int64
-SIGNATURE = types.void(_I64, _I64, _I64)
-
-
-@intrinsic
-def _row(typingctx, what, args):
-    def codegen(context, builder, signature, values):
-        _emit_switch(builder, *values)
-        return context.get_dummy_value()
-
-    return types.void(_I64, _I64), codegen
-
-
-@c_function("float32 row kernels", SIGNATURE)
-def rows(what, _, args):
-    """One of the kernels, by its number, on the argument block."""
-    _row(what, args)

@@ -9,6 +9,7 @@ from .isa import Isa
 I64 = ir.IntType(64)
 I32 = ir.IntType(32)
 F32 = ir.FloatType()
+F64 = ir.DoubleType()
 VOID = ir.VoidType()
 #: A function of an argument block: the address of int64 words.
 TILE = ir.FunctionType(VOID, [I64])
@@ -22,7 +23,8 @@ class Emitter:
 
     def __init__(self, function: ir.Function, isa: Isa) -> None:
         self.isa = isa
-        self.vector = ir.VectorType(F32, isa.lanes)
+        self.scalar = F64 if isa.element == "f64" else F32
+        self.vector = ir.VectorType(self.scalar, isa.lanes)
         self.function = function
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.args = function.args[0]
@@ -48,6 +50,9 @@ class Emitter:
     def _word(self, index: int) -> ir.Value:
         return self._load_word(self.args, index)
 
+    def _load_scalar(self, address: ir.Value) -> ir.Value:
+        return self.builder.load(self._pointer(address, self.scalar), align=self.isa.size)
+
     def _splat(self, scalar: ir.Value) -> ir.Value:
         b = self.builder
         one = b.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(I32, 0))
@@ -70,27 +75,27 @@ class Emitter:
         return found if found is not None else ir.Function(module, kind, name)
 
     def _suffix(self) -> str:
-        return f"v{self.isa.lanes}f32"
+        return f"v{self.isa.lanes}{self.isa.element}"
 
     def _load(self, address: ir.Value, masked: bool) -> ir.Value:
         pointer = self._pointer(address, self.vector)
         if not masked:
-            return self.builder.load(pointer, align=4)
+            return self.builder.load(pointer, align=self.isa.size)
         mask = ir.VectorType(ir.IntType(1), self.isa.lanes)
         kind = ir.FunctionType(self.vector, [pointer.type, I32, mask, self.vector])
         load = self._intrinsic(f"llvm.masked.load.{self._suffix()}.p0", kind)
         zeros = ir.Constant(self.vector, [0.0] * self.isa.lanes)
-        return self.builder.call(load, [pointer, ir.Constant(I32, 4), self.mask, zeros])
+        return self.builder.call(load, [pointer, ir.Constant(I32, self.isa.size), self.mask, zeros])
 
     def _store(self, value: ir.Value, address: ir.Value, masked: bool) -> None:
         pointer = self._pointer(address, self.vector)
         if not masked:
-            self.builder.store(value, pointer, align=4)
+            self.builder.store(value, pointer, align=self.isa.size)
             return
         mask = ir.VectorType(ir.IntType(1), self.isa.lanes)
         kind = ir.FunctionType(VOID, [self.vector, pointer.type, I32, mask])
         store = self._intrinsic(f"llvm.masked.store.{self._suffix()}.p0", kind)
-        self.builder.call(store, [value, pointer, ir.Constant(I32, 4), self.mask])
+        self.builder.call(store, [value, pointer, ir.Constant(I32, self.isa.size), self.mask])
 
     def _fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         if not self.isa.fma:

@@ -28,12 +28,12 @@ def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
     if layout == "reversed":
         return array[..., ::-1].copy()[..., ::-1]
     if layout == "gaps":
-        wide = np.full((*array.shape[:-1], 2 * array.shape[-1] + 1), np.nan, np.float32)
+        wide = np.full((*array.shape[:-1], 2 * array.shape[-1] + 1), np.nan, array.dtype)
         wide[..., 1::2] = array
         return wide[..., 1::2]
     if layout == "offset":  # not aligned to its item size
         raw = np.empty(array.nbytes + 1, np.uint8)
-        shifted = raw[1:].view(np.float32).reshape(array.shape)
+        shifted = raw[1:].view(array.dtype).reshape(array.shape)
         shifted[...] = array
         return shifted
     copy = array.copy()

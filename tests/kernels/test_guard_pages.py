@@ -51,6 +51,11 @@ for m, k, n in [(1, 1, 1), (1, 5, 17), (3, 7, 5), (6, 16, 64), (7, 33, 65), (13,
             product = a.astype(float) @ (b.T if transpose_b else b)
             assert np.allclose(out, np.maximum(product + bias + before, 0), atol=1e-4)
             mm(a, mm.pack_weights(b), bias, out=out)
+            if not m % 2 and not k % 2 and not n % 2:
+                a, b, out = (x.view(np.float64) for x in (a, b, out))
+                if not transpose_b:
+                    b = b.reshape(-1)[: k // 2 * (n // 2)].reshape(k // 2, n // 2)
+                    Matmul(a.shape, b.shape, dtype="float64")(a, b, out=out)
 print("ok")
 """
 

@@ -22,6 +22,8 @@ for m, n, k in ((1, 1, 1), (13, 70, 33), (50, 37, 500), (7, 129, 3)):
     expected = np.maximum(a.astype(np.float64) @ b, 0)
     for weights in (b, mm.pack_weights(b)):
         np.testing.assert_allclose(mm(a, weights), expected, rtol=1e-4, atol=1e-4)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    np.testing.assert_allclose(Matmul((m, k), (k, n), dtype="float64")(x, y), x @ y, rtol=1e-9)
 src = r(1, 9, 9, 21)
 one = Conv2d(src.shape, (21, 1, 3, 3), groups=21, padding=1, layout="nhwc")
 w = r(21, 1, 3, 3)

@@ -17,25 +17,28 @@ from threadpool_iface import (
     threadpool,
 )
 
-from .references import assert_close, post, rand, same_bits
+from .references import FUNCTIONS, assert_close, post, rand, same_bits
 from .strategies import bounds, depths, extents, laid_out, layouts, post_ops
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(
     m=extents, n=extents, k=depths, ta=st.booleans(), tb=st.booleans(), bias=st.booleans(),
     ops=post_ops, bound=bounds, packed=st.booleans(), la=layouts, lb=layouts, lo=layouts,
     seed=st.integers(0, 99),
 )
 def test_agrees_with_float64_for_any_shape_and_layout(
-    m, n, k, ta, tb, bias, ops, bound, packed, la, lb, lo, seed
+    dtype, m, n, k, ta, tb, bias, ops, bound, packed, la, lb, lo, seed
 ):
+    if dtype is np.float64 and any(op in FUNCTIONS for op in ops):
+        ops = ("relu",)
     rng = np.random.default_rng(seed)
-    a, b = rand(rng, m, k), rand(rng, k, n)
-    v, before = (rand(rng, n) if bias else None), rand(rng, m, n)
+    a, b, v, before = (rand(rng, *shape).astype(dtype) for shape in ((m, k), (k, n), (n,), (m, n)))
+    v = v if bias else None
     expected = a.astype(np.float64) @ b.astype(np.float64) + (0 if v is None else v)
     given_a, given_b = laid_out(a.T if ta else a, la), laid_out(b.T if tb else b, lb)
     mm = Matmul(given_a.shape, given_b.shape, transpose_a=ta, transpose_b=tb, bias=bias,
-                post_ops=ops, attr=PrimitiveAttr(max_num_threads=bound))
+                post_ops=ops, dtype=dtype, attr=PrimitiveAttr(max_num_threads=bound))
     out = laid_out(before, "gaps" if lo == "read-only" else lo)
     result = mm(given_a, mm.pack_weights(given_b) if packed else given_b, v, out=out)
     assert result is out
@@ -86,16 +89,18 @@ SHAPES = [(1, 200, 700), (4, 70, 9), (20, 70, 500), (37, 150, 800), (64, 64, 64)
 
 
 @pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_created_for_n_run_on_m_gives_the_same_bits(shape, pools):
+@pytest.mark.parametrize(("shape", "dtype"), [
+    *((shape, "float32") for shape in SHAPES), ((37, 150, 800), "float64"), ((3, 70, 9), "float64"),
+], ids=str)
+def test_created_for_n_run_on_m_gives_the_same_bits(shape, dtype, pools):
     m, n, k = shape
     rng = np.random.default_rng(2)
-    a, b, v = rand(rng, m, k), rand(rng, k, n), rand(rng, n)
+    a, b, v = (rand(rng, *shape).astype(dtype) for shape in ((m, k), (k, n), (n,)))
     reference = None
     for bound in (None, 0, 1, 2, 3, 8):
         for decomposition in ("creation", "execution"):
             attr = PrimitiveAttr(max_num_threads=bound, decomposition=decomposition)
-            mm = Matmul((m, k), (k, n), bias=True, post_ops=("relu",), attr=attr)
+            mm = Matmul((m, k), (k, n), dtype=dtype, bias=True, post_ops=("relu",), attr=attr)
             packed = mm.pack_weights(b)
             for pool in pools.values():
                 with threadpool(pool):
@@ -153,6 +158,13 @@ def test_one_shot_uses_the_pool_it_is_given_and_leaves_the_active_one():
         for kwargs in ({}, {"threadpool": None}, {"threadpool": given_pool}):
             assert (matmul(a, a, **kwargs) == a).all()
             assert get_threadpool() is active
+
+
+def test_one_shot_takes_the_dtype_of_its_operands():
+    a = np.full((3, 3), 1 / 3)
+    assert np.allclose(matmul(a, a), a, rtol=1e-15)
+    with pytest.raises(TypeError, match="b must have dtype float64, not float32"):
+        matmul(a, a.astype(np.float32))
 
 
 def test_one_shot_refuses_what_is_not_a_pool():

@@ -25,7 +25,6 @@ from ...microkernels.memory import (
 )
 from ...panels import balance, tile_rows
 from ...words import (
-    PANELS,
     PLAN,
     SCRATCH,
     TASK,
@@ -33,6 +32,7 @@ from ...words import (
     input_array,
     note_thread,
     output_array,
+    panels_array,
     region,
     word,
 )
@@ -291,7 +291,7 @@ def execute(packed: bool) -> Any:
 @cache
 def pack() -> Any:
     """`_pack`, compiled."""
-    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(4), PANELS)
+    signature = types.int32(types.int64, PLAN, SCRATCH, types.int64, input_array(4), panels_array())
     return fixed_kernel("Winograd weight packing calls", _pack, signature)
 
 

@@ -106,7 +106,7 @@ def make_split(d: Conv2dDescriptor, decomposition: Decomposition, isa: Isa, m: i
     tiles = _tiles(d, m)
     plan = table(
         {
-            w.MICROKERNEL: f32.gemm(), w.FILTER_TRANSFORM: winograd.filter_transform(),
+            w.MICROKERNEL: f32.gemm_tiles(), w.FILTER_TRANSFORM: winograd.filter_transform(),
             w.INPUT_TRANSFORM: winograd.input_transform(),
             w.OUTPUT_TRANSFORM: winograd.output_transform(), w.M: m,
             w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes, w.NR: isa.nr,
