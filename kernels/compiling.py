@@ -10,8 +10,6 @@ A cold compile takes seconds, so it announces itself on stderr; a load from the 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 import sys
 import threading
 import warnings
@@ -27,6 +25,8 @@ from numba.core import event
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
+
+from threadpool_iface.user_files import only_ours
 
 _lock = threading.RLock()
 _alive: list[Any] = []  # compiled C functions: their addresses are in tables for ever
@@ -48,21 +48,12 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        if not _is_ours(self.cache_path):
+        if not only_ours(self.cache_path):
             _warn_of_open_cache(self.cache_path)
             self.disable()
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), _sources_digest())
-
-
-def _is_ours(folder: str) -> bool:
-    """Whether only this user, or root, can have written the folder; one not yet made is fine."""
-    try:
-        status = os.stat(folder)
-    except FileNotFoundError:
-        return True
-    return status.st_uid in (os.getuid(), 0) and not status.st_mode & stat.S_IWOTH
 
 
 @cache

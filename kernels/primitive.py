@@ -10,6 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 from typing import Any, ClassVar, Self
 
@@ -26,6 +27,7 @@ from threadpool_iface import (
 )
 from threadpool_iface.errors import check
 
+from . import tuning
 from .cache import primitives
 from .packed import PackedWeights, aligned_array
 from .scratchpad import Scratchpads
@@ -93,10 +95,36 @@ class Primitive(ABC):
         """The kernel and its ISA, as in a verbose line."""
 
     @abstractmethod
+    def __call__(self, *operands: Any, **keywords: Any) -> np.ndarray: ...
+
+    @abstractmethod
     def _decompose(self, bound: int) -> Decomposition: ...
 
     @abstractmethod
     def _make_split(self, decomposition: Decomposition) -> Split: ...
+
+    @abstractmethod
+    def _example(self) -> tuple[np.ndarray | PackedWeights, ...]:
+        """Positional operands of a call, without `out`; packed where they can be."""
+
+    def _searched(self, model: Decomposition, bound: int) -> Decomposition:
+        """The fastest of the model's candidates. Only while nobody else has this primitive."""
+        if get_threadpool() is None:
+            return model
+        operands = cache(self._example)
+        out = cache(lambda: np.empty(self.descriptor.out_shape, self.descriptor.dtype))
+
+        def trial(candidate: Decomposition) -> Callable[[], object]:
+            split = self._created = self._make_split(candidate)
+
+            def call() -> None:
+                self._created = split
+                self(*operands(), out=out())
+
+            return call
+
+        name = tuning.key(self.kind, self.kernel_name, self.descriptor, bound)
+        return tuning.search(name, model, trial)
 
     def _split(self, tasks: int) -> Split:
         split = self._splits.get(tasks)
@@ -104,6 +132,8 @@ class Primitive(ABC):
             decomposition = self.attr.decomposition
             if not isinstance(decomposition, Decomposition):
                 decomposition = self._decompose(tasks)
+                if self.attr.tuning == "search":
+                    decomposition = self._searched(decomposition, tasks)
             else:
                 decomposition = self._fitted(decomposition, tasks)
             split = self._splits.setdefault(tasks, self._make_split(decomposition))

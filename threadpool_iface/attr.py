@@ -9,6 +9,7 @@ from .arguments import MAX_THREADS, checked_int
 from .decomposition import Decomposition
 
 ALGORITHMS = ("auto", "direct", "winograd")
+TUNINGS = ("model", "search")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class PrimitiveAttr:
         How a convolution is computed. "auto" chooses from its shape alone. Winograd takes 2.25 to 4
         times fewer multiplications for 3x3 kernels of stride 1 and rounds differently; what it
         cannot do is refused when the primitive is created.
+    tuning : "model" or "search"
+        How the split is chosen at creation: by the cost model, or by timing the model's best
+        candidates on the active pool, which takes some milliseconds the first time; winners are
+        kept on disk. Neither changes a result.
 
     Raises
     ------
@@ -40,6 +45,7 @@ class PrimitiveAttr:
     max_num_threads: int | None = None
     decomposition: Literal["creation", "execution"] | Decomposition = "creation"
     algorithm: Literal["auto", "direct", "winograd"] = "auto"
+    tuning: Literal["model", "search"] = "model"
 
     def __post_init__(self) -> None:
         if self.max_num_threads is not None:
@@ -55,3 +61,9 @@ class PrimitiveAttr:
         if self.algorithm not in ALGORITHMS:
             kind = ValueError if isinstance(self.algorithm, str) else TypeError
             raise kind(f'algorithm must be "auto", "direct" or "winograd", not {self.algorithm!r}')
+        if self.tuning not in TUNINGS:
+            kind = ValueError if isinstance(self.tuning, str) else TypeError
+            raise kind(f'tuning must be "model" or "search", not {self.tuning!r}')
+        if self.tuning == "search" and self.decomposition != "creation":
+            raise ValueError('tuning="search" chooses the split at creation; it does not go with '
+                             f"decomposition={self.decomposition!r}")

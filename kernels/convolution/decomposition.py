@@ -5,7 +5,7 @@ from __future__ import annotations
 from threadpool_iface import Decomposition
 from threadpool_iface.decomposition import choose
 
-from ..costs import BYTES_PER_SECOND, FLOPS_PER_SECOND, REGION_SECONDS
+from ..costs import machine
 from ..microkernels.isa import Isa
 from .descriptor import Conv2dDescriptor
 
@@ -30,6 +30,8 @@ def decompose(d: Conv2dDescriptor, isa: Isa, bound: int) -> Decomposition:
     panels = group_panels(d, isa) * (1 if d.depthwise else d.groups)
     panel_columns = d.oc / panels if panels else 0.0
 
+    core = machine()
+
     def seconds(share: tuple[int, ...]) -> float:
         images, rows, own_panels = share
         columns = own_panels * panel_columns
@@ -37,7 +39,7 @@ def decompose(d: Conv2dDescriptor, isa: Isa, bound: int) -> Decomposition:
         rows_read = min(d.ih, rows * d.stride[0] + d.dilation[0] * (d.weights_shape[2] - 1))
         read = images * rows_read * d.iw * d.ic + columns * depth
         moved = 4.0 * (read + images * rows * d.ow * columns)
-        return flops / FLOPS_PER_SECOND + moved / BYTES_PER_SECOND
+        return flops / core.flops_per_second + moved / core.bytes_per_second
 
     extent = (d.batch, d.oh, panels)
-    return choose(DIMS, extent, (isa.mr, isa.nr), bound, seconds, REGION_SECONDS)
+    return choose(DIMS, extent, (isa.mr, isa.nr), bound, seconds, core.region_seconds)

@@ -192,6 +192,11 @@ class Conv2d(Primitive):
             weights, self._packed_floats, self._weights_layout,
         )
 
+    def _example(self) -> tuple[np.ndarray | PackedWeights, ...]:
+        d: Conv2dDescriptor = self.descriptor
+        src, weights = (np.ones(shape, d.dtype) for shape in (d.src_shape, d.weights_shape))
+        return src, self.pack_weights(weights), *([np.ones(d.oc, d.dtype)] * d.bias)
+
     def _decompose(self, bound: int) -> Decomposition:
         if self.algorithm == DIRECT:
             return direct_decomposition.decompose(self.descriptor, isa.current(), bound)

@@ -43,6 +43,10 @@ class Elementwise(Primitive):
             result[...] = target
         return result
 
+    def _example(self) -> tuple[np.ndarray, ...]:
+        d = self.descriptor
+        return tuple(np.ones(shape, d.dtype) for shape in d.input_shapes)
+
     def _decompose(self, bound: int) -> Decomposition:
         return decompose(self.descriptor, bound)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +27,17 @@ def _fold(mean, variance, weight, bias, epsilon, scale, shift):
         factor = weight[c] / np.sqrt(variance[c] + epsilon)
         scale[c] = factor
         shift[c] = bias[c] - mean[c] * factor
+
+
+@dataclass(frozen=True)
+class BatchNormDescriptor(ElementwiseDescriptor):
+    """The shapes of `input_shapes` are those of source, scale and shift."""
+
+    epsilon: float
+
+    @property
+    def channels(self) -> int:
+        return prod(self.input_shapes[1])
 
 
 class BatchNorm(Elementwise):
@@ -57,9 +70,7 @@ class BatchNorm(Elementwise):
 
     kind = "bnorm"
 
-    _epsilon: float
-    _channels: int
-    _by_channel: tuple[int, ...]
+    descriptor: BatchNormDescriptor
 
     def __new__(
         cls, src_shape: Sequence[int], *, layout: str = "nchw", epsilon: float = 1e-5,
@@ -75,17 +86,18 @@ class BatchNorm(Elementwise):
             raise ValueError(f"epsilon must be finite and not negative, not {epsilon}")
         ops = parse(post_ops)
         axis = AXES[layout][3]
-        channels = src[axis]
-        by_channel = tuple(channels if i == axis else 1 for i in range(4))
+        by_channel = tuple(extent if i == axis else 1 for i, extent in enumerate(src))
         text = f"--tag={layout} --flags=GCH {extents(src)} eps:{float(epsilon)!r}"
         if ops:
             text += " --attr-post-ops=" + describe(ops)
-        descriptor = ElementwiseDescriptor(
+        descriptor = BatchNormDescriptor(
             src, (src, by_channel, by_channel), arithmetic(ops), "scale_shift", -1, ops,
-            checked_dtype(dtype), text)
-        made = cls._cached(descriptor, attr, started)
-        made._epsilon, made._channels, made._by_channel = float(epsilon), channels, by_channel
-        return made
+            checked_dtype(dtype), text, float(epsilon))
+        return cls._cached(descriptor, attr, started)
+
+    def _example(self) -> tuple[np.ndarray, ...]:
+        d = self.descriptor
+        return (np.ones(d.shape, np.float32), *[np.ones(d.channels, np.float32)] * 4)
 
     def __call__(
         self, src: np.ndarray, mean: np.ndarray, variance: np.ndarray, weight: np.ndarray,
@@ -116,10 +128,11 @@ class BatchNorm(Elementwise):
         ThreadpoolError
             The pool is closed or failed.
         """
-        src = checked(src, "src", self.descriptor.shape)
+        d = self.descriptor
+        src = checked(src, "src", d.shape)
         given = {"mean": mean, "variance": variance, "weight": weight, "bias": bias}
-        parameters = [checked(array, name, (self._channels,)) for name, array in given.items()]
-        scale, shift = np.empty((2, self._channels), np.float32)
-        _fold(*parameters, self._epsilon, scale, shift)
-        return self._run(out, stream, src, scale.reshape(self._by_channel),
-                         shift.reshape(self._by_channel))
+        parameters = [checked(array, name, (d.channels,)) for name, array in given.items()]
+        scale, shift = np.empty((2, d.channels), np.float32)
+        _fold(*parameters, d.epsilon, scale, shift)
+        by_channel = d.input_shapes[1]
+        return self._run(out, stream, src, scale.reshape(by_channel), shift.reshape(by_channel))

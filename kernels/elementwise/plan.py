@@ -8,7 +8,7 @@ from math import prod
 from threadpool_iface import Decomposition
 from threadpool_iface.decomposition import choose
 
-from ..costs import BYTES_PER_SECOND, REGION_SECONDS
+from ..costs import machine
 from ..microkernels import f32, rows
 from ..microkernels.isa import Isa
 from ..post_ops import Function, PostOp, Sum, encode
@@ -46,6 +46,10 @@ class ElementwiseDescriptor:
     text: str
 
     @property
+    def out_shape(self) -> Shape:
+        return self.shape
+
+    @property
     def needs_out(self) -> bool:
         return any(isinstance(op, Sum) for op in self.post_ops)
 
@@ -64,10 +68,12 @@ def decompose(d: ElementwiseDescriptor, bound: int) -> Decomposition:
     longest = d.longest
     moved = 4.0 * (len(d.input_shapes) + 1) * min(size, longest)
 
-    def seconds(share: tuple[int, ...]) -> float:
-        return share[0] * moved / BYTES_PER_SECOND
+    core = machine()
 
-    return choose(DIMS, (-(-size // longest),), (), bound, seconds, REGION_SECONDS)
+    def seconds(share: tuple[int, ...]) -> float:
+        return share[0] * moved / core.bytes_per_second
+
+    return choose(DIMS, (-(-size // longest),), (), bound, seconds, core.region_seconds)
 
 
 def make_split(d: ElementwiseDescriptor, decomposition: Decomposition, isa: Isa) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +16,13 @@ from ..operands import checked
 from ..shapes import checked_dtype, checked_shape
 from .base import Elementwise, extents, refuse_many_dimensions
 from .plan import ElementwiseDescriptor
+
+
+@dataclass(frozen=True)
+class ReorderDescriptor(ElementwiseDescriptor):
+    """`axes` are the source's, in the order of the output."""
+
+    axes: tuple[int, ...]
 
 
 class Reorder(Elementwise):
@@ -39,7 +47,7 @@ class Reorder(Elementwise):
 
     kind = "reorder"
 
-    _axes: tuple[int, ...]
+    descriptor: ReorderDescriptor
 
     def __new__(
         cls, src_shape: Sequence[int], src_layout: str, dst_layout: str, *, dtype: Any = "float32",
@@ -55,12 +63,10 @@ class Reorder(Elementwise):
                              f"{dst_layout!r}")
         axes = tuple(src_layout.index(letter) for letter in dst_layout)
         text = f"--stag={src_layout} --dtag={dst_layout} {extents(src)}"
-        descriptor = ElementwiseDescriptor(
+        descriptor = ReorderDescriptor(
             tuple(src[axis] for axis in axes), (src,), rows.ARITHMETIC, "copy", -1, (),
-            checked_dtype(dtype), text)
-        made = cls._cached(descriptor, attr, started)
-        made._axes = axes
-        return made
+            checked_dtype(dtype), text, axes)
+        return cls._cached(descriptor, attr, started)
 
     def __call__(
         self, src: np.ndarray, *, out: np.ndarray | None = None, stream: Stream | None = None
@@ -88,8 +94,8 @@ class Reorder(Elementwise):
         ThreadpoolError
             The pool is closed or failed.
         """
-        (shape,) = self.descriptor.input_shapes
-        return self._run(out, stream, checked(src, "src", shape).transpose(self._axes))
+        d = self.descriptor
+        return self._run(out, stream, checked(src, "src", d.input_shapes[0]).transpose(d.axes))
 
 
 def _check_layout(layout: Any, name: str, dims: int) -> None:

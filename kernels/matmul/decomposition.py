@@ -7,7 +7,7 @@ from math import prod
 from threadpool_iface import Decomposition
 from threadpool_iface.decomposition import choose
 
-from ..costs import BYTES_PER_SECOND, FLOPS_PER_SECOND, REGION_SECONDS
+from ..costs import machine
 from ..microkernels.isa import Isa
 from .descriptor import MatmulDescriptor
 
@@ -38,12 +38,14 @@ def decompose(descriptor: MatmulDescriptor, isa: Isa, bound: int) -> Decompositi
     """The split into at most `bound` tasks that the cost model predicts to end first."""
     k = descriptor.k
 
+    core = machine()
+
     def seconds(share: tuple[int, ...]) -> float:
         matrices, tiles, panels = share
         rows, columns = min(tiles * isa.mr, descriptor.m), min(panels * isa.nr, descriptor.n)
         flops = 2.0 * matrices * rows * columns * k
         moved = float(isa.size) * matrices * (rows * k + columns * k + rows * columns)
-        return flops * isa.size / 4 / FLOPS_PER_SECOND + moved / BYTES_PER_SECOND
+        return flops * isa.size / 4 / core.flops_per_second + moved / core.bytes_per_second
 
     tile = (isa.mr, isa.nr)
-    return choose(DIMS, extents(descriptor, isa), tile, bound, seconds, REGION_SECONDS)
+    return choose(DIMS, extents(descriptor, isa), tile, bound, seconds, core.region_seconds)

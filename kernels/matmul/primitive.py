@@ -164,6 +164,11 @@ class Matmul(Primitive):
     def _weights_layout(self) -> tuple[object, ...]:
         return weights_layout(self.descriptor, self._isa)
 
+    def _example(self) -> tuple[np.ndarray | PackedWeights, ...]:
+        d: MatmulDescriptor = self.descriptor
+        a, b = (np.ones(shape, d.dtype) for shape in (d.a_shape, d.b_shape))
+        return a, self.pack_weights(b), *([np.ones(d.n, d.dtype)] * d.bias)
+
     def _decompose(self, bound: int) -> Decomposition:
         return decompose(self.descriptor, self._isa, bound)
 

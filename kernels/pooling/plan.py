@@ -5,7 +5,7 @@ from __future__ import annotations
 from threadpool_iface import Decomposition
 from threadpool_iface.decomposition import choose
 
-from ..costs import BYTES_PER_SECOND, REGION_SECONDS
+from ..costs import machine
 from ..microkernels import reduction
 from ..microkernels.isa import Isa
 from ..primitive import Split
@@ -23,14 +23,16 @@ CACHED_BYTES_PER_SECOND = 100e9
 def decompose(d: Pool2dDescriptor, bound: int) -> Decomposition:
     """The split into at most `bound` tasks that the cost model predicts to end first."""
 
+    core = machine()
+
     def seconds(share: tuple[int, ...]) -> float:
         images, rows = share
         outputs = images * rows * d.ow * d.channels
         moved = images * rows * d.stride[0] * d.iw * d.channels + outputs
         taps = outputs * d.window[0] * d.window[1]
-        return 4.0 * (moved / BYTES_PER_SECOND + taps / CACHED_BYTES_PER_SECOND)
+        return 4.0 * (moved / core.bytes_per_second + taps / CACHED_BYTES_PER_SECOND)
 
-    return choose(DIMS, (d.batch, d.oh), (), bound, seconds, REGION_SECONDS)
+    return choose(DIMS, (d.batch, d.oh), (), bound, seconds, core.region_seconds)
 
 
 def make_split(d: Pool2dDescriptor, decomposition: Decomposition, isa: Isa) -> Split:

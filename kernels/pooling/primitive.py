@@ -111,6 +111,9 @@ class Pool2d(Primitive):
             result[...] = target
         return result
 
+    def _example(self) -> tuple[np.ndarray, ...]:
+        return (np.ones(self.descriptor.src_shape, self.descriptor.dtype),)
+
     def _decompose(self, bound: int) -> Decomposition:
         return decompose(self.descriptor, bound)
 

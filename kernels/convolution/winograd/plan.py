@@ -5,7 +5,7 @@ from __future__ import annotations
 from threadpool_iface import Decomposition
 from threadpool_iface.decomposition import choose
 
-from ...costs import BYTES_PER_SECOND, FLOPS_PER_SECOND, REGION_SECONDS
+from ...costs import machine
 from ...microkernels import f32, winograd
 from ...microkernels.isa import Isa
 from ...post_ops import encode
@@ -55,17 +55,19 @@ def decompose(d: Conv2dDescriptor, isa: Isa, m: int, bound: int) -> Decompositio
     columns, block = d.oc / max(panels, 1), block_tiles(d, isa, m)
     tiles = _tiles(d, m)
 
+    core = machine()
+
     def seconds(share: tuple[int, ...]) -> float:
         own, own_panels = share
         width = own_panels * columns
         flops = 2.0 * points * own * d.ic * width
         transformed = 4.0 * own * points * (2 * d.ic + width)
         weights = 4.0 * points * d.ic * width * -(-own // block)
-        return (flops / FLOPS_PER_SECOND + transformed / TRANSFORM_BYTES_PER_SECOND
-                + weights / BYTES_PER_SECOND)
+        return (flops / core.flops_per_second + transformed / TRANSFORM_BYTES_PER_SECOND
+                + weights / core.bytes_per_second)
 
     extent = (d.batch * tiles[0] * tiles[1], panels)
-    return choose(DIMS, extent, (isa.mr, isa.nr), bound, seconds, REGION_SECONDS)
+    return choose(DIMS, extent, (isa.mr, isa.nr), bound, seconds, core.region_seconds)
 
 
 def _offsets(d: Conv2dDescriptor, tasks: int, isa: Isa, m: int) -> dict[int, int]:
