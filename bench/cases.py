@@ -24,6 +24,8 @@ class Case:
     # chain: a network
     tasks: int = 0  # regions: how many, 0 for one for each thread
     chunk: int = 0  # loop_overhead: iterations in a task
+    batch: int = 1  # chain: images
+    tuning: str = ""  # how the split is found: "" by the model, "calibrated", "search"
 
     def __str__(self) -> str:
         return str(self.shape) if self.shape else self.idle or f"{self.microseconds:g} us"

@@ -55,8 +55,9 @@ def _benchmark(group: Group, measurement: Measurement) -> dict[str, Any]:
     stats = Stats()
     for seconds in measurement.blocks:
         stats.update(seconds)
-    bound = measurement.case.bound
-    problem = " ".join(filter(None, [group.network, group.label, f"bound {bound}" * bool(bound)]))
+    bound, tuning = measurement.case.bound, measurement.case.tuning
+    problem = " ".join(filter(None, [group.network, group.label, f"bound {bound}" * bool(bound),
+                                     tuning]))
     name = f"{group.section}[{problem}-{measurement.contender}]"
     params = {"problem": problem, "contender": measurement.contender}
     extra: dict[str, Any] = {"count": group.count, "flops": group.flops}

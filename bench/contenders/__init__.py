@@ -30,8 +30,9 @@ CONTENDERS = {
     "omp": Entry("ours", "Ours", ("OmpLikePool",), label="OmpLikePool"),
     "omp-dynamic": Entry("ours", "Ours", ("OmpLikePool", "dynamic"), label="OmpLikePool dynamic"),
     "eigen": Entry("ours", "Ours", ("EigenLikePool",), label="EigenLikePool"),
-    "omp-8": Entry("ours", "Ours", ("OmpLikePool", None, 8), label="OmpLikePool(8)"),
-    "eigen-8": Entry("ours", "Ours", ("EigenLikePool", None, 8), label="EigenLikePool(8)"),
+    **{f"{name}-{size}": Entry("ours", "Ours", (kind, None, size), label=f"{kind}({size})")
+       for name, kind in (("omp", "OmpLikePool"), ("eigen", "EigenLikePool"))
+       for size in (1, 2, 4, 8)},
     "libgomp": Entry("openmp", "OpenMP", ("static",), label="libgomp"),
     "libgomp-dynamic": Entry("openmp", "OpenMP", ("dynamic",), label="libgomp dynamic"),
     "omp+omp": Entry("ours", "Ours", ("OmpLikePool", None, None, "OmpLikePool"),

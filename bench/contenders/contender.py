@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -80,8 +80,8 @@ class Contender:
 
     def chain(self, case: Case) -> Prepared | None:
         """The convolutions of a network one after the other, each with weights of its own."""
-        layers = [self.conv(Case("conv", layer, bound=case.bound)) for layer in network(case.body)
-                  for _ in range(layer.count)]
+        layers = [self.conv(replace(case, section="conv", shape=replace(layer, mb=case.batch)))
+                  for layer in network(case.body) for _ in range(layer.count)]
         if any(layer is None or layer.times_itself for layer in layers):
             return None
         calls = [layer.call for layer in layers if layer is not None]

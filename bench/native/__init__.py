@@ -54,6 +54,14 @@ def skewed(parallel: int, pool: int, nthr: int, schedule: str, unit: int) -> flo
 
 #: float32 operations of one step of the register-only loop.
 PEAK_FLOPS_PER_STEP = 2 * 24 * 16
+#: Steps of a task in contenders' `peak`.
+PEAK_STEPS = 20_000
+
+
+#: Floating-point operations of one step of `multiply_add_peak`: 24 vectors of 16, two each.
+FLOPS_PER_STEP = 2 * 24 * 16
+#: Steps of a task in contenders' `peak`.
+PEAK_STEPS = 20_000
 
 
 def multiply_add_peak(parallel: int, pool: int, nthr: int, steps: int) -> float:

@@ -98,7 +98,7 @@ typedef float vector __attribute__((vector_size(64)));
 /* 24 independent chains hide the latency of two FMA units. Widths the CPU lacks are cut up by the
  * compiler, once for each target. */
 #if defined(__x86_64__)
-__attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 void multiply_adds(int64_t count, float *result) {
     vector acc[24], x, y;
