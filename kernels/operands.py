@@ -60,6 +60,21 @@ def checked_out(
         if required:
             refuse_missing_out()
         return np.empty(shape, dtype=dtype)
+    if not (type(out) is np.ndarray and out.dtype is dtype and out.shape == shape
+            and out.flags.writeable):
+        _look_at_out_again(out, shape, dtype)
+    # Arrays that own their memory share it with no other; most calls need to look no further.
+    if out.base is not None:
+        _refuse_overlap(out, inputs)
+    else:
+        for array in inputs:
+            if array is out or array.base is not None:
+                _refuse_overlap(out, inputs)
+                break
+    return out
+
+
+def _look_at_out_again(out: Any, shape: Shape, dtype: np.dtype[Any]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array or None, not {type(out).__name__}")
     if out.dtype != dtype or not out.dtype.isnative:
@@ -68,8 +83,6 @@ def checked_out(
         raise ValueError(f"out must have shape {shape}, not {out.shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
-    _refuse_overlap(out, inputs)
-    return out
 
 
 def refuse_missing_out() -> NoReturn:
