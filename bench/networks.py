@@ -1,4 +1,4 @@
-"""`python -m bench.networks`: the convolutions of whole networks, in ms, images/s and share of peak.
+"""`python -m bench.networks`: convolutions of whole networks in ms, images/s and share of peak.
 
 ResNet-50 v1.5, GoogLeNet v1 and Inception v4, as chains with weights of their own, batch 1 and 16,
 on one thread and on all. The peak is what a register-only loop of multiply-adds reaches in the same

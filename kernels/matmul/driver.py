@@ -18,6 +18,7 @@ from numba import types
 
 from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit, gemv
+from ..microkernels import rows as sums
 from ..microkernels.memory import call_microkernel, store_i64
 from ..panels import balance, sweep_panels
 from ..words import (
@@ -37,15 +38,25 @@ from .packing import pack_block, pack_task
 
 
 @kernel
+def _slice_row(context):
+    """Bytes of a row of the product of a slice."""
+    lanes, columns = word(context, w.LANES), word(context, w.N)
+    return (columns + lanes - 1) // lanes * lanes * word(context, w.SIZE)
+
+
+@kernel
 def _prepare(context, scratch, rows):
     """Fill the parts of the argument block and the offset tables that no block changes."""
     args = scratch + w.ARGS
     store_i64(args + 8 * emit.A_STEP, word(context, w.A_K))
     store_i64(args + 8 * emit.SEGMENTS, scratch + w.SEGMENT)
     store_i64(args + 8 * emit.NSEGMENTS, 1)
-    store_i64(args + 8 * emit.POST_OPS, word(context, w.POST_OPS))
+    store_i64(args + 8 * emit.POST_OPS, 0 if word(context, w.SLICES) > 1 else
+              word(context, w.POST_OPS))
     store_i64(args + 8 * emit.POST_OP_SCALES, word(context, w.SCALES))
     a_row, c_row = word(context, w.A_ROW), word(context, w.C_ROW)
+    if word(context, w.SLICES) > 1:
+        c_row = _slice_row(context)
     p_row = word(context, w.SIZE) * word(context, w.NR) * word(context, w.PANELS)
     if word(context, w.PARTIALS) == 0:
         p_row = c_row
@@ -56,24 +67,29 @@ def _prepare(context, scratch, rows):
 
 
 @kernel
-def _set_k_block(context, scratch, start, end):
+def _set_k_block(context, scratch, start, end, k_first, k_end):
     args = scratch + w.ARGS
     store_i64(scratch + w.SEGMENT, word(context, w.A_K) * start)
     store_i64(args + 8 * emit.LENGTH, end - start)
-    store_i64(args + 8 * emit.FIRST, 1 if start == 0 else 0)
-    store_i64(args + 8 * emit.LAST, 1 if end == word(context, w.K) else 0)
+    store_i64(args + 8 * emit.FIRST, 1 if start == k_first else 0)
+    store_i64(args + 8 * emit.LAST, 1 if end == k_end else 0)
 
 
 @kernel
-def _sweep(context, scratch, rows, first, end, b, b_pitch, b_stride, b_tail, p, c):
+def _sweep(context, scratch, rows, first, end, b, b_pitch, b_stride, b_tail, p, c, bias):
     """The rows against the panels first..end-1, wherever these lie."""
     tables, table = scratch + w.TABLES, 8 * word(context, w.MC)
     sweep_panels(
         word(context, w.MICROKERNEL), scratch + w.ARGS, rows, tables, tables + table,
         tables + 2 * table, first, end, word(context, w.N), word(context, w.LANES),
-        word(context, w.SIZE), word(context, w.MR_TABLE), b, b_pitch, b_stride, b_tail, p, c,
-        word(context, w.BIAS),
+        word(context, w.SIZE), word(context, w.MR_TABLE), b, b_pitch, b_stride, b_tail, p, c, bias,
     )
+
+
+@kernel
+def _bias(context):
+    """That of a product; one of a slice has none."""
+    return 0 if word(context, w.SLICES) > 1 else word(context, w.BIAS)
 
 
 @kernel
@@ -88,12 +104,13 @@ def _stream(context, scratch, rows, b, p, c, first, end, start, stop):
         width = (valid + lanes - 1) // lanes * lanes
         pack_block(word(context, w.ROWS), scratch + w.PACKING_ARGS, lanes, size,
                    b + b_k * start + b_n * nr * panel, b_k, b_n, stop - start, valid, width, block)
-        _sweep(context, scratch, rows, panel, panel + 1, block, 0, size * nr, block, p, c)
+        _sweep(context, scratch, rows, panel, panel + 1, block, 0, size * nr, block, p, c,
+               _bias(context))
 
 
 @kernel
-def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end):
-    """One block of rows, all of K, the panels first..end-1."""
+def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end, k_first, k_end):
+    """One block of rows, K from `k_first` to `k_end`, the panels first..end-1."""
     mode, nr, size = word(context, w.B_MODE), word(context, w.NR), word(context, w.SIZE)
     panel_bytes, panels = word(context, w.PANEL_BYTES), word(context, w.PANELS)
     b_first, b_pitch, b_stride, streamed = packed, panel_bytes, size * nr, end
@@ -106,48 +123,57 @@ def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end):
     p = c
     if word(context, w.PARTIALS) != 0:
         p = scratch + w.TABLES + 24 * word(context, w.MC)
-    depth, deepest = word(context, w.K), word(context, w.KC)
+    depth, deepest = k_end - k_first, word(context, w.KC)
     blocks = max(1, (depth + deepest - 1) // deepest)
     for block in range(blocks):
-        start, stop = balance(depth, blocks, block), balance(depth, blocks, block + 1)
-        _set_k_block(context, scratch, start, stop)
+        start = k_first + balance(depth, blocks, block)
+        stop = k_first + balance(depth, blocks, block + 1)
+        _set_k_block(context, scratch, start, stop, k_first, k_end)
         store_i64(scratch + w.ARGS + 8 * emit.A, a)
         store_i64(scratch + w.SEGMENT + 8, start)
         _sweep(context, scratch, rows, first, streamed, b_first, b_pitch, b_stride,
-               packed + (panels - 1) * panel_bytes, p, c)
+               packed + (panels - 1) * panel_bytes, p, c, _bias(context))
         _stream(context, scratch, rows, b, p, c, streamed, end, start, stop)
 
 
 @kernel
-def _rows_by_rows(context, scratch, a, b, c, rows, first, end):
+def _rows_by_rows(context, scratch, a, b, c, rows, first, end, k_first, k_end):
     """Few rows against the columns of panels first..end-1, reading rows of B from end to end."""
     args, lanes, size = scratch + w.ARGS, word(context, w.LANES), word(context, w.SIZE)
     tables, table = scratch + w.TABLES, 8 * word(context, w.MC)
-    finish = (word(context, w.PARTIALS) != 0 or word(context, w.BIAS) != 0
-              or word(context, w.POST_OPS) != 0)
+    finish = word(context, w.SLICES) == 1 and (
+        word(context, w.PARTIALS) != 0 or word(context, w.BIAS) != 0
+        or word(context, w.POST_OPS) != 0)
     p = c
     if word(context, w.PARTIALS) != 0:
         p = tables + 3 * table
-    store_i64(args + 8 * emit.A, a)
+    store_i64(args + 8 * emit.A, a + word(context, w.A_K) * k_first)
     store_i64(args + 8 * emit.B_STRIDE, word(context, w.B_K))
     store_i64(args + 8 * emit.A_OFFSETS, tables)
     store_i64(args + 8 * emit.P_OFFSETS, tables + table)
-    store_i64(args + 8 * gemv.LENGTH, word(context, w.K))
+    store_i64(args + 8 * gemv.LENGTH, k_end - k_first)
     store_i64(args + 8 * emit.FIRST, 1)
     stop = min(word(context, w.N), end * word(context, w.NR))
     most = w.GEMV_SUMS // (rows * size)
     for column in range(first * word(context, w.NR), stop, most):
         columns = min(most, stop - column)
-        store_i64(args + 8 * emit.B, b + size * column)
+        store_i64(args + 8 * emit.B, b + word(context, w.B_K) * k_first + size * column)
         store_i64(args + 8 * emit.P, p + size * column)
         store_i64(args + 8 * gemv.COLUMNS, columns)
         store_i64(args + 8 * emit.LANES, (columns - 1) % lanes + 1)
         call_microkernel(word(context, w.GEMV), rows, 0, args)
-    if finish:  # a sum of nothing more, then bias and post-ops
-        store_i64(args + 8 * emit.NSEGMENTS, 0)
-        store_i64(args + 8 * emit.FIRST, 0)
-        store_i64(args + 8 * emit.LAST, 1)
-        _sweep(context, scratch, rows, first, end, b, 0, 0, b, p, c)
+    if finish:
+        _finish_sums(context, scratch, rows, first, end, p, c)
+
+
+@kernel
+def _finish_sums(context, scratch, rows, first, end, p, c):
+    """Bias and post-ops of sums that are complete: a tile that adds nothing more."""
+    args = scratch + w.ARGS
+    store_i64(args + 8 * emit.NSEGMENTS, 0)
+    store_i64(args + 8 * emit.FIRST, 0)
+    store_i64(args + 8 * emit.LAST, 1)
+    _sweep(context, scratch, rows, first, end, p, 0, 0, p, p, c, word(context, w.BIAS))
 
 
 @kernel
@@ -165,16 +191,34 @@ def _one_matrix(context, scratch, matrix, row, end_row, first, end):
         c += i * word(context, entry + w.STRIDE_C)
         packed_index += i * word(context, entry + w.STRIDE_PACKED)
     packed = word(context, w.PACKED) + packed_index * word(context, w.MATRIX_BYTES)
-    step = word(context, w.MC)
+    _product(context, scratch, a, b, packed, c, word(context, w.C_ROW), row, end_row, first, end,
+             0, word(context, w.K))
+
+
+@kernel
+def _product(
+    context, scratch, a, b, packed, c, c_row, row, end_row, first, end, k_first, k_end
+):
+    """Rows row..end_row-1 times panels first..end-1 over a part of K."""
+    a_row, step = word(context, w.A_ROW), word(context, w.MC)
     if word(context, w.B_MODE) == w.B_GEMV:
-        _rows_by_rows(context, scratch, a + word(context, w.A_ROW) * row, b,
-                      c + word(context, w.C_ROW) * row, end_row - row, first, end)
+        _rows_by_rows(context, scratch, a + a_row * row, b, c + c_row * row, end_row - row, first,
+                      end, k_first, k_end)
         return
     for start in range(row, end_row, step):
-        _rows_by_panels(
-            context, scratch, a + word(context, w.A_ROW) * start, b, packed,
-            c + word(context, w.C_ROW) * start, min(step, end_row - start), first, end,
-        )
+        _rows_by_panels(context, scratch, a + a_row * start, b, packed, c + c_row * start,
+                        min(step, end_row - start), first, end, k_first, k_end)
+
+
+@kernel
+def _one_slice(context, scratch, part, row, end_row, first, end):
+    """The product over one slice of K, into memory of its own."""
+    depth, parts = word(context, w.K), word(context, w.SLICES)
+    c_row = _slice_row(context)
+    c = context + word(context, w.SLICES_OFFSET) + part * word(context, w.M) * c_row
+    _product(context, scratch, word(context, w.A), word(context, w.B), word(context, w.PACKED), c,
+             c_row, row, end_row, first, end, balance(depth, parts, part),
+             balance(depth, parts, part + 1))
 
 
 @c_function("matmul", TASK)
@@ -196,7 +240,38 @@ def matmul_task(context, ithr, nthr):
     for matrix in range(
         balance(batch, grid_batch, part_batch), balance(batch, grid_batch, part_batch + 1)
     ):
-        _one_matrix(context, scratch, matrix, row, end_row, first, end)
+        if word(context, w.SLICES) > 1:
+            _one_slice(context, scratch, matrix, row, end_row, first, end)
+        else:
+            _one_matrix(context, scratch, matrix, row, end_row, first, end)
+    return 0
+
+
+@c_function("matmul sums of slices", TASK)
+def sum_slices_task(context, ithr, nthr):
+    """This task's share of the rows: the slices' products added in order, bias, post-ops."""
+    scratch = context + word(context, w.TASKS_OFFSET) + ithr * word(context, w.TASK_BYTES)
+    args, rows, c_row = scratch + w.ARGS, word(context, w.M), _slice_row(context)
+    row, end_row = balance(rows, nthr, ithr), balance(rows, nthr, ithr + 1)
+    first = context + word(context, w.SLICES_OFFSET) + c_row * row
+    store_i64(args + 8 * sums.OPERATION, sums.ADD)
+    store_i64(args + 8 * sums.POST_OPS, 0)
+    for step in (sums.A_STEP, sums.B_STEP):
+        store_i64(args + 8 * step, word(context, w.SIZE))
+    store_i64(args + 8 * sums.COUNT, (end_row - row) * c_row // word(context, w.SIZE))
+    store_i64(args + 8 * sums.A, first)
+    store_i64(args + 8 * sums.C, first)
+    for part in range(1, word(context, w.SLICES)):
+        store_i64(args + 8 * sums.B, first + part * rows * c_row)
+        call_microkernel(word(context, w.ROWS), sums.ARITHMETIC, 0, args)
+    table = 8 * word(context, w.MC)
+    for i in range(min(end_row - row, word(context, w.MC))):
+        store_i64(scratch + w.TABLES + table + 8 * i, c_row * i)
+        store_i64(scratch + w.TABLES + 2 * table + 8 * i, word(context, w.C_ROW) * i)
+    store_i64(args + 8 * emit.POST_OPS, word(context, w.POST_OPS))
+    store_i64(args + 8 * emit.POST_OP_SCALES, word(context, w.SCALES))
+    _finish_sums(context, scratch, end_row - row, 0, word(context, w.PANELS), first,
+                 word(context, w.C) + word(context, w.C_ROW) * row)
     return 0
 
 
@@ -255,7 +330,7 @@ def _provide_panels(context, pool, tasks, b):
 
 
 def _execute(pool, plan, scratch, verbose, tasks, a, b, bias, out):
-    """Run one matmul; `tasks` holds the addresses of the two tasks. Returns a code.
+    """Run one matmul; `tasks` holds the addresses of the three tasks. Returns a code.
 
     `b` is a one-dimensional array when it is packed. `bias` of size 0 is none. `out` has unit
     stride along its columns.
@@ -268,7 +343,10 @@ def _execute(pool, plan, scratch, verbose, tasks, a, b, bias, out):
     code = _provide_panels(context, pool, tasks, b)
     if code != 0:
         return code
-    return region(pool, word(context, w.TASKS), tasks[0], context)
+    code = region(pool, word(context, w.TASKS), tasks[0], context)
+    if code != 0 or word(context, w.SLICES) == 1:
+        return code
+    return region(pool, min(word(context, w.TASKS), word(context, w.M)), tasks[2], context)
 
 
 def _pack(pool, plan, scratch, task, b, panels):
@@ -300,7 +378,7 @@ def pack(b_dims: int, dtype: str) -> Any:
 
 @cache
 def tasks() -> np.ndarray:
-    """Addresses of the tasks: the product, and packing all of B."""
-    addresses = np.array([matmul_task(), pack_task()], dtype=np.int64)
+    """Addresses of the tasks: the product, packing all of B, adding slices up."""
+    addresses = np.array([matmul_task(), pack_task(), sum_slices_task()], dtype=np.int64)
     addresses.flags.writeable = False
     return addresses

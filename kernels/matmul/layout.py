@@ -9,9 +9,10 @@ from __future__ import annotations
 (
     # The kernels, the tiles, and the bytes of an element.
     MICROKERNEL, GEMV, ROWS, MR_TABLE, LANES, SIZE, MR, NR,
-    # The problem, in elements, and its blocks.
-    BATCH, M, N, K, KC, MC, PANELS,
-    # The split.
+    # The problem, in elements, and its blocks. More than one slice of K: a product for each, their
+    # sum afterwards; the batch is then theirs.
+    BATCH, M, N, K, KC, MC, PANELS, SLICES,
+    # The split; the first is over slices if there are several.
     GRID_BATCH, GRID_M, GRID_N, TASKS,
     # After the sum: op codes, the address of their scales, whether partial sums need own room.
     POST_OPS, SCALES, PARTIALS,
@@ -20,9 +21,9 @@ from __future__ import annotations
     B_MODE, B_MODE_STRIDED, B_MATRICES, PANEL_BYTES, MATRIX_BYTES,
     TRANSPOSE_A, TRANSPOSE_B, BATCH_DIMS,
     # Byte offsets into the scratchpad, counted from the context.
-    PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET, STREAM_OFFSET,
+    PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET, STREAM_OFFSET, SLICES_OFFSET,
     CALL,
-) = range(36)
+) = range(38)
 
 (
     # Addresses and byte strides of the call. PACKED is where packed panels lie, BIAS 0 if none,

@@ -13,7 +13,7 @@ from ..primitive import Split
 from ..scratchpad import Scratchpads
 from ..words import CACHE_LINE, mr_table, round_up, table
 from . import layout as w
-from .decomposition import IN_PLACE_ROWS, KC, block_rows
+from .decomposition import IN_PLACE_ROWS, KC, block_rows, slices
 from .descriptor import MatmulDescriptor
 
 
@@ -27,9 +27,9 @@ def matrix_bytes(d: MatmulDescriptor, isa: Isa) -> int:
     return isa.size * d.k * round_up(d.n, isa.lanes)
 
 
-def _partial_sums(d: MatmulDescriptor) -> bool:
+def _partial_sums(d: MatmulDescriptor, deep: int) -> bool:
     """Whether sums may not wait for more of K in C, because a post-op has still to read that."""
-    return d.needs_out and (d.k > KC or d.m <= gemv.MAX_ROWS)
+    return d.needs_out and deep == 1 and (d.k > KC or d.m <= gemv.MAX_ROWS)
 
 
 def _modes(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> tuple[int, int]:
@@ -44,7 +44,7 @@ def _modes(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> tuple
 
 def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> Split:
     """Everything an execution needs to know, laid out as `layout` says."""
-    tasks = decomposition.tasks
+    tasks, deep = decomposition.tasks, slices(d, isa)
     ops, scales = encode(d.post_ops, d.dtype)
     unit = f64 if isa.element == "f64" else f32
     most_rows = min(block_rows(isa), round_up(max(d.m, 1), isa.mr))
@@ -54,29 +54,33 @@ def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> S
     threads_offset = round_up(8 * w.context_words(dims), CACHE_LINE)
     tasks_offset = threads_offset + round_up(8 * tasks, CACHE_LINE)
     stream_offset = w.TABLES + 3 * 8 * most_rows
-    if _partial_sums(d):
+    if _partial_sums(d, deep):
         stream_offset += isa.size * most_rows * panels * isa.nr
     stream_offset = round_up(stream_offset, CACHE_LINE)
     task_bytes = stream_offset
     if mode != w.B_PACK or strided_mode != w.B_PACK:
         task_bytes += isa.size * isa.nr * min(KC, d.k)
-    packed_offset = tasks_offset + tasks * task_bytes
+    slices_offset = tasks_offset + tasks * task_bytes
+    packed_offset = slices_offset
+    if deep > 1:
+        packed_offset += round_up(deep * d.m * round_up(d.n, isa.lanes) * isa.size, CACHE_LINE)
     plan = table(
         {
             w.MICROKERNEL: unit.gemm_tiles(), w.GEMV: unit.gemv_rows(),
             w.ROWS: unit.row_kernels(), w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes,
             w.SIZE: isa.size, w.MR: isa.mr, w.NR: isa.nr,
-            w.BATCH: prod(d.batch), w.M: d.m, w.N: d.n, w.K: d.k,
+            w.BATCH: prod(d.batch) * deep, w.M: d.m, w.N: d.n, w.K: d.k, w.SLICES: deep,
             w.KC: KC, w.MC: most_rows, w.PANELS: panels,
             w.GRID_BATCH: decomposition.grid[0], w.GRID_M: decomposition.grid[1],
             w.GRID_N: decomposition.grid[2], w.TASKS: tasks,
-            w.POST_OPS: ops, w.SCALES: scales.ctypes.data, w.PARTIALS: int(_partial_sums(d)),
+            w.POST_OPS: ops, w.SCALES: scales.ctypes.data, w.PARTIALS: int(_partial_sums(d, deep)),
             w.B_MODE: mode, w.B_MODE_STRIDED: strided_mode, w.B_MATRICES: d.b_matrices,
             w.PANEL_BYTES: panel_bytes(d, isa), w.MATRIX_BYTES: matrix_bytes(d, isa),
             w.TRANSPOSE_A: int(d.transpose_a), w.TRANSPOSE_B: int(d.transpose_b),
             w.BATCH_DIMS: dims, w.PACKED_OFFSET: packed_offset,
             w.TASKS_OFFSET: tasks_offset, w.TASK_BYTES: task_bytes,
             w.THREADS_OFFSET: threads_offset, w.STREAM_OFFSET: stream_offset,
+            w.SLICES_OFFSET: slices_offset,
             **_batch_table(d),
         },
         w.context_words(dims),

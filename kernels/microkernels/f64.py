@@ -53,5 +53,5 @@ def gemv_rows(mr, _, args):
 
 @c_function("float64 row kernels", SIGNATURE)
 def row_kernels(what, _, args):
-    """Copies of rows."""
+    """Arithmetic and copies of rows."""
     _row(what, args)

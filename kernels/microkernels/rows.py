@@ -20,9 +20,10 @@ from . import emit
 from .emit import Tile
 from .functions import unary
 from .isa import Isa
-from .vectors import F32, I32, I64, Emitter, internal_function
+from .vectors import I32, I64, Emitter, internal_function
 
 OPERATIONS = ("copy", "add", "sub", "mul", "div", "max", "min", "scale_shift")
+ADD = OPERATIONS.index("add")
 ARITHMETIC, FUNCTIONS, SOFTMAX, COLUMNS, TRANSPOSE, COPY = range(6)
 
 # The argument block is that of `emit`, some words with a meaning of their own. A step is the bytes
@@ -58,7 +59,7 @@ class _Rows(Tile):
         b, lanes, width = self.builder, self.isa.lanes, self.nv * self.isa.lanes
         count = self._word(COUNT)
         blocks = b.udiv(count, ir.Constant(I64, width))
-        self._loop("block", blocks, [(_ZERO, ir.Constant(I64, 4 * width))],
+        self._loop("block", blocks, [(_ZERO, ir.Constant(I64, self.nv * self.bytes))],
                    lambda offset: body(offset, False))
         done = b.mul(blocks, ir.Constant(I64, width))
         rest = b.sub(count, done)
@@ -69,7 +70,7 @@ class _Rows(Tile):
             self.mask = self._first_lanes(left)
             body(offset, True)
 
-        self._loop("tail", vectors, [(b.mul(done, ir.Constant(I64, 4)),
+        self._loop("tail", vectors, [(b.mul(done, ir.Constant(I64, self.isa.size)),
                                       ir.Constant(I64, self.bytes)),
                                      (rest, ir.Constant(I64, -lanes))], tail)
         self.nv, self.acc = whole
@@ -107,7 +108,7 @@ class _Arithmetic(_Rows):
         b = self.builder
 
         def same() -> None:
-            value = self._splat(b.load(self._pointer(self._word(base), F32), align=4))
+            value = self._splat(self._load_scalar(self._word(base)))
             for cell in cells[: self.nv]:
                 b.store(value, cell)
 
@@ -167,7 +168,7 @@ class _Softmax(_Rows):
         b.store(self._splat(self._across(self.largest, self._larger)), self.largest)
         self._sweep(lambda offset, masked: self._exponentials(offset, masked, zeros))
         total = self._across(self.sum, b.fadd)
-        b.store(self._splat(b.fdiv(ir.Constant(F32, 1.0), total)), self.scale)
+        b.store(self._splat(b.fdiv(ir.Constant(self.scalar, 1.0), total)), self.scale)
         self._sweep(self._divide)
         b.ret_void()
 
@@ -311,15 +312,15 @@ class _Copy(Emitter):
 
 
 _WRITERS = (_Arithmetic, _Functions, _Softmax, _Columns, _Transpose, _Copy)
-_MOVING = (TRANSPOSE, COPY)
+_OF_F64 = (ARITHMETIC, TRANSPOSE, COPY)
 
 
 def emit_switch(builder: ir.IRBuilder, isa: Isa, what: ir.Value, args: ir.Value) -> None:
-    """Call kernel number `what`; float64 has only those that move data."""
+    """Call kernel number `what`; float64 has arithmetic and those that move data."""
     done = builder.append_basic_block("done")
     switch = builder.switch(what, done)
     for number, writer in enumerate(_WRITERS):
-        if isa.element == "f64" and number not in _MOVING:
+        if isa.element == "f64" and number not in _OF_F64:
             continue
         name = writer.__name__.strip("_").lower()
         function, new = internal_function(builder.module, f"tpi_{name}_{isa.element}_{isa.name}")

@@ -91,6 +91,7 @@ SHAPES = [(1, 200, 700), (4, 70, 9), (20, 70, 500), (37, 150, 800), (64, 64, 64)
 @pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
 @pytest.mark.parametrize(("shape", "dtype"), [
     *((shape, "float32") for shape in SHAPES), ((37, 150, 800), "float64"), ((3, 70, 9), "float64"),
+    ((20, 33, 9000), "float32"), ((3, 20, 5000), "float32"), ((9, 20, 4100), "float64"),
 ], ids=str)
 def test_created_for_n_run_on_m_gives_the_same_bits(shape, dtype, pools):
     m, n, k = shape
@@ -108,6 +109,24 @@ def test_created_for_n_run_on_m_gives_the_same_bits(shape, dtype, pools):
                 results.append(mm(a, b, v, stream=Stream(pool)))
                 reference = results[0] if reference is None else reference
                 assert all(same_bits(r, reference) for r in results), (bound, pool)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bound", [0, 1, 2, 5])
+@pytest.mark.parametrize("m", [1, 3, 20, 50])
+@pytest.mark.parametrize("ops", [(), ("relu",), (Sum(0.5), "relu")])
+def test_a_deep_product_is_the_sum_of_slices(dtype, bound, m, ops):
+    rng = np.random.default_rng(m)
+    a, b = rand(rng, m, 5000).astype(dtype), rand(rng, 5000, 29).astype(dtype)
+    v, before = rand(rng, 29).astype(dtype), rand(rng, m, 29).astype(dtype)
+    mm = Matmul(a.shape, b.shape, dtype=dtype, bias=True, post_ops=ops,
+                attr=PrimitiveAttr(max_num_threads=bound))
+    assert mm.decomposition.dims == ("k", "m", "n")
+    expected = post(a.astype(np.float64) @ b.astype(np.float64) + v, ops, before)
+    with OmpLikePool(2) as pool, threadpool(pool):
+        for weights in (b, np.asfortranarray(b), mm.pack_weights(b)):
+            out = before.copy()
+            assert_close(mm(a, weights, v, out=out), expected, 5000)
 
 
 def test_packed_weights_are_a_snapshot():
