@@ -1,5 +1,28 @@
-"""What the machine and its limits allow this process."""
+"""What the machine has, and what its limits allow this process."""
+
+from typing import TYPE_CHECKING, Any
 
 from .limits import allowed_cpus, cpu_quota, default_num_threads, existing_cpus
 
-__all__ = ["allowed_cpus", "cpu_quota", "default_num_threads", "existing_cpus"]
+if TYPE_CHECKING:
+    from .machine import Machine, read_machine
+
+__all__ = [
+    "Machine",
+    "allowed_cpus",
+    "cpu_quota",
+    "default_num_threads",
+    "existing_cpus",
+    "read_machine",
+]
+
+#: Read when first asked for: most programs never do, and all import this package.
+_LAZY = {"Machine": "machine", "read_machine": "machine"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_LAZY[name]}", __name__), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .files import cpu_list, read_text
+from .files import cpu_list, read_int, read_text
 
 SYSFS_CPUS = "/sys/devices/system/cpu"
 
@@ -55,11 +55,5 @@ def _place(number: int, root: str) -> tuple[int, int, int]:
     folder = f"{root}/cpu{number}/topology"
     sharing = cpu_list(read_text(f"{folder}/core_cpus_list")
                        or read_text(f"{folder}/thread_siblings_list") or "")
-    return (_integer(f"{folder}/physical_package_id", 0), _integer(f"{folder}/core_id", number),
+    return (read_int(f"{folder}/physical_package_id", 0), read_int(f"{folder}/core_id", number),
             min(sharing, default=number))
-
-
-def _integer(path: str, otherwise: int) -> int:
-    text = (read_text(path) or "").strip()
-    # Virtual machines say -1 where they do not know.
-    return int(text) if text.isdecimal() else otherwise

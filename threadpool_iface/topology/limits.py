@@ -31,18 +31,19 @@ def default_num_threads() -> int:
 
 def cpu_quota(root: str = CGROUP_ROOT, membership: str = "/proc/self/cgroup") -> float | None:
     """CPUs' worth of time that the cgroup, or one it is inside of, grants; None: no limit."""
-    found = [limit for folder in _folders(root, membership) for limit in _limits(folder)]
+    found = [limit for folder in cgroup_folders(root, membership, "cpu")
+             for limit in _limits(folder)]
     return min(found, default=None)
 
 
-def _folders(root: str, membership: str) -> Iterator[str]:
-    """The process's cgroup folders, v2 and v1, and those above them."""
+def cgroup_folders(root: str, membership: str, controller: str) -> Iterator[str]:
+    """The process's cgroup folders of a controller, v2 and v1, each before those above it."""
     for line in (read_text(membership) or "").splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         # In a container the folder of its own cgroup is often the root itself.
-        bases = [root] if not controllers else [f"{root}/{controllers}", f"{root}/cpu"]
+        bases = [root] if not controllers else [f"{root}/{controllers}", f"{root}/{controller}"]
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for base in bases:
             for depth in range(len(parts), -1, -1):
