@@ -1,0 +1,42 @@
+"""Finds the command that was asked for, and runs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from threadpool_iface import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `threadpool-iface` with these arguments, by default the program's; its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="threadpool-iface",
+                                     description="Thread pools you choose: the command line.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for name in _names():
+        module = import_module(f"threadpool_iface.cli.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _names() -> list[str]:
+    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
