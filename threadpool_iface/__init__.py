@@ -41,7 +41,7 @@ from .region import watch_interrupts
 from .shadowing import warn_if_kernels_is_not_ours
 from .stats import PoolStats
 from .stream import Stream
-from .topology import default_num_threads
+from .topology import CPUPool, default_num_threads
 from .verbose import set_verbose
 
 __version__ = "0.1.0"
@@ -50,6 +50,7 @@ __all__ = [
     "ASYNCHRONOUS",
     "UNSET",
     "BrokenGangError",
+    "CPUPool",
     "Decomposition",
     "EigenLikePool",
     "ExecutorPool",
@@ -85,7 +86,6 @@ __all__ = [
     "threadpool",
     "verbose",
 ]
-
 
 def refresh() -> int:
     """Read the affinity mask and the CPU quota again, and return the machine's default size.

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from ..arguments import checked_int
 from ..settings import KmpAffinity
-from ..topology import allowed_cpus, existing_cpus
+from ..topology import allowed_cpus
+from ..topology.cpu_pool import CPUPool
 from ..topology.cpus import read_cpus
 from ..topology.placement import POLICIES, placed
+from ..topology.usable import only_usable, unbound_mask
 
 
-def affinity_cpus(affinity: str | Sequence[int] | None) -> list[int]:
+def threads_and_cpus(
+    num_threads: int | CPUPool | None, affinity: str | Iterable[int] | None
+) -> tuple[int | None, list[int]]:
+    """The size that was asked for, and the CPUs to bind to, in the order of the threads.
+
+    A CPUPool given as either says both. A pool that is made where `pin` or a `Task` has bound the
+    calling thread is bound to the same CPUs if it is not told otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `affinity_cpus`; or a CPUPool and an affinity are given.
+    """
+    if isinstance(num_threads, CPUPool):
+        if affinity is not None:
+            raise TypeError(f"{num_threads!r} says the CPUs: affinity must be None, "
+                            f"not {affinity!r}")
+        num_threads, affinity = None, num_threads
+    if affinity is None and unbound_mask() is not None:
+        return num_threads, allowed_cpus()
+    cpus = affinity_cpus(affinity)
+    if num_threads is None and isinstance(affinity, CPUPool):
+        num_threads = len(cpus)
+    return num_threads, cpus
+
+
+def affinity_cpus(affinity: str | Iterable[int] | None) -> list[int]:
     """The CPUs to bind to, in the order of the threads. Empty: no binding.
 
     Raises
@@ -33,8 +60,8 @@ def affinity_cpus(affinity: str | Sequence[int] | None) -> list[int]:
     if isinstance(affinity, bytes) or not hasattr(affinity, "__iter__"):
         raise TypeError('affinity must be "compact", "scatter", a sequence of CPU numbers or None, '
                         f"not {affinity!r}")
-    return _allowed([checked_int(cpu, f"affinity[{i}]", 0) for i, cpu in enumerate(affinity)],
-                    "affinity")
+    return only_usable([checked_int(cpu, f"affinity[{i}]", 0) for i, cpu in enumerate(affinity)],
+                       "affinity", stacklevel=4)
 
 
 def kmp_affinity_cpus(wanted: KmpAffinity | None, num_threads: int) -> list[int]:
@@ -42,7 +69,7 @@ def kmp_affinity_cpus(wanted: KmpAffinity | None, num_threads: int) -> list[int]
     if wanted is None:
         return []
     if wanted.proclist:
-        cpus = _allowed(list(wanted.proclist), "KMP_AFFINITY")
+        cpus = only_usable(wanted.proclist, "KMP_AFFINITY", stacklevel=3)
     else:
         cpus = placed(read_cpus(allowed_cpus()), wanted.policy, wanted.permute, wanted.offset)
     if wanted.verbose:
@@ -51,19 +78,3 @@ def kmp_affinity_cpus(wanted: KmpAffinity | None, num_threads: int) -> list[int]
             print(f"threadpool_iface: KMP_AFFINITY: thread {i} is bound to CPU "
                   f"{cpus[i % len(cpus)]}", file=sys.stderr, flush=True)
     return cpus
-
-
-def _allowed(cpus: list[int], name: str) -> list[int]:
-    exist = existing_cpus()
-    for cpu in cpus:
-        if cpu not in exist:
-            raise ValueError(f"{name} has CPU {cpu}; this machine has CPUs {exist}")
-    allowed = set(allowed_cpus())
-    kept = [cpu for cpu in cpus if cpu in allowed]
-    if not kept:
-        raise ValueError(f"{name} {cpus} has no CPU that this process may use: {sorted(allowed)}")
-    if len(kept) < len(cpus):
-        dropped = sorted(set(cpus) - allowed)
-        warnings.warn(f"{name}: CPUs {dropped} are not allowed for this process and are left out",
-                      UserWarning, stacklevel=4)
-    return kept

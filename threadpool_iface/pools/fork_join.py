@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from .. import settings
 from ..native import lib
-from .affinity import affinity_cpus, kmp_affinity_cpus
+from ..topology.cpu_pool import CPUPool
+from .affinity import kmp_affinity_cpus, threads_and_cpus
 from .native import WorkersPool, checked_num_threads, native_blocktime
 
 _SCHEDULES = ("static", "dynamic")
@@ -17,9 +18,9 @@ class OmpLikePool(WorkersPool):
 
     Parameters
     ----------
-    num_threads : int, optional
-        Size, the caller included. By default the first value of OMP_NUM_THREADS, else
-        min(CPUs of the affinity mask, CPU quota rounded up).
+    num_threads : int or CPUPool, optional
+        Size, the caller included; or the CPUs to bind to, a thread for each. By default the first
+        value of OMP_NUM_THREADS, else min(CPUs of the affinity mask, CPU quota rounded up).
     blocktime : float, optional
         Microseconds that an idle thread keeps looking for work before it sleeps; `math.inf`: never
         sleeps. By default KMP_BLOCKTIME (milliseconds, or `infinite`), else 2000.
@@ -27,7 +28,7 @@ class OmpLikePool(WorkersPool):
         How the tasks of a region that has more of them than threads are shared: contiguous, even
         blocks; or one by one, as threads get free. A pool of more threads than this process may run
         at once lets threads claim whole blocks, since it cannot know which of them the kernel runs.
-    affinity : "compact", "scatter" or sequence of int, optional
+    affinity : "compact", "scatter", CPUPool or sequence of int, optional
         CPUs to bind the workers to: neighbouring threads near to each other, or far apart; or these
         CPUs in turn. The first is the calling thread's, which is not moved. CPUs that this process
         may not use are left out with a warning. By default KMP_AFFINITY, else no binding.
@@ -44,11 +45,12 @@ class OmpLikePool(WorkersPool):
     """
 
     def __init__(
-        self, num_threads: int | None = None, *, blocktime: float | None = None,
-        schedule: str = "static", affinity: str | Sequence[int] | None = None, stats: bool = False,
+        self, num_threads: int | CPUPool | None = None, *, blocktime: float | None = None,
+        schedule: str = "static", affinity: str | Iterable[int] | None = None, stats: bool = False,
     ) -> None:
         if schedule not in _SCHEDULES:
             raise ValueError(f'schedule must be "static" or "dynamic", not {schedule!r}')
+        num_threads, cpus = threads_and_cpus(num_threads, affinity)
         if num_threads is None:
             num_threads = settings.omp_num_threads()
         if blocktime is None:
@@ -56,7 +58,6 @@ class OmpLikePool(WorkersPool):
         native_blocktime(blocktime)
         wanted = settings.kmp_affinity() if affinity is None else None
         show = settings.kmp_settings()
-        cpus = affinity_cpus(affinity)
         size = checked_num_threads(num_threads)
         cpus = cpus or kmp_affinity_cpus(wanted, size)
         super().__init__(lambda options: lib.tpi_fork_join_new(options, schedule == "dynamic"),

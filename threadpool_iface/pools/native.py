@@ -12,6 +12,7 @@ from ..errors import OversubscriptionWarning
 from ..iface import ThreadpoolIface
 from ..native import ffi
 from ..topology import default_num_threads
+from ..topology.usable import usable_cpus
 
 #: Microseconds that an idle thread keeps looking for work. With 2 ms, regions that come 1 ms apart
 #: start in 1 us; with 200 us the threads sleep by then and waking one costs 50.
@@ -96,8 +97,9 @@ def checked_num_threads(num_threads: int | None) -> int:
     if num_threads is None:
         return min(machine, MAX_THREADS)
     size = checked_int(num_threads, "num_threads", 1, MAX_THREADS)
-    if size > machine:
-        _warn_of_oversubscription(size, machine)
+    # Workers need not stay where a bound caller is.
+    if size > machine and size > (usable := default_num_threads(len(usable_cpus()))):
+        _warn_of_oversubscription(size, usable)
     return size
 
 

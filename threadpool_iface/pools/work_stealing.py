@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..arguments import checked_int
@@ -11,7 +11,8 @@ from ..iface import ASYNCHRONOUS
 from ..latch import Latch
 from ..native import lib
 from ..region import MAX_TASKS, native_task
-from .affinity import affinity_cpus
+from ..topology.cpu_pool import CPUPool
+from .affinity import threads_and_cpus
 from .native import WorkersPool, checked_num_threads, native_blocktime
 
 
@@ -20,12 +21,13 @@ class EigenLikePool(WorkersPool):
 
     Parameters
     ----------
-    num_threads : int, optional
-        Size, the caller included; by default min(CPUs of the affinity mask, CPU quota rounded up).
+    num_threads : int or CPUPool, optional
+        Size, the caller included; or the CPUs to bind to, a thread for each. By default min(CPUs of
+        the affinity mask, CPU quota rounded up).
     blocktime : float, optional
         Microseconds that an idle worker keeps looking for work before it sleeps; `math.inf`: never
         sleeps. 2000 by default.
-    affinity : "compact", "scatter" or sequence of int, optional
+    affinity : "compact", "scatter", CPUPool or sequence of int, optional
         As for `OmpLikePool`; no variable is consulted.
     asynchronous : bool
         The method `parallel_for` returns at once, and `wait()` waits. Everything that runs on the
@@ -43,14 +45,14 @@ class EigenLikePool(WorkersPool):
     """
 
     def __init__(
-        self, num_threads: int | None = None, *, blocktime: float | None = None,
-        affinity: str | Sequence[int] | None = None, asynchronous: bool = False,
+        self, num_threads: int | CPUPool | None = None, *, blocktime: float | None = None,
+        affinity: str | Iterable[int] | None = None, asynchronous: bool = False,
         stats: bool = False,
     ) -> None:
         if not isinstance(asynchronous, bool):
             raise TypeError(f"asynchronous must be a bool, not {asynchronous!r}")
         native_blocktime(blocktime)
-        cpus = affinity_cpus(affinity)
+        num_threads, cpus = threads_and_cpus(num_threads, affinity)
         size = checked_num_threads(num_threads)
         super().__init__(lambda options: lib.tpi_work_stealing_new(options, asynchronous),
                          size, blocktime, cpus, stats)

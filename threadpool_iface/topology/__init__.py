@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .cpu_pool import CPUPool
 from .limits import allowed_cpus, cpu_quota, default_num_threads, existing_cpus
 
 if TYPE_CHECKING:
     from .machine import Machine, read_machine
 
 __all__ = [
+    "CPUPool",
     "Machine",
     "allowed_cpus",
     "cpu_quota",

@@ -22,9 +22,9 @@ def existing_cpus(present: str = "/sys/devices/system/cpu/present") -> list[int]
     return listed or sorted({*range(os.cpu_count() or 1), *allowed_cpus()})
 
 
-def default_num_threads() -> int:
-    """min(CPUs of the affinity mask, CPU quota rounded up); at least 1."""
-    cpus = len(allowed_cpus())
+def default_num_threads(cpus: int | None = None) -> int:
+    """min(CPUs, by default those of the affinity mask, CPU quota rounded up); at least 1."""
+    cpus = len(allowed_cpus()) if cpus is None else cpus
     quota = cpu_quota()
     return max(1, cpus if quota is None else min(cpus, ceil(quota)))
 
