@@ -1,6 +1,7 @@
 """Thread pools you choose, for native kernels called from Python."""
 
 import atexit
+from typing import TYPE_CHECKING, Any
 
 from . import verbose
 from .active import (
@@ -44,6 +45,9 @@ from .stream import Stream
 from .topology import CPUPool, default_num_threads
 from .verbose import set_verbose
 
+if TYPE_CHECKING:
+    from .runtime.pin import pin
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -79,6 +83,7 @@ __all__ = [
     "parallel",
     "parallel_for",
     "parallel_nd",
+    "pin",
     "refresh",
     "set_default_threadpool",
     "set_threadpool",
@@ -86,6 +91,18 @@ __all__ = [
     "threadpool",
     "verbose",
 ]
+
+#: Imported when first asked for.
+_LAZY = {"pin": "pin"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".runtime.{_LAZY[name]}", __name__), name)
+
 
 def refresh() -> int:
     """Read the affinity mask and the CPU quota again, and return the machine's default size.

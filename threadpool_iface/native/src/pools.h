@@ -15,6 +15,10 @@ typedef struct {
     int32_t metered;
 } tpi_pool_options;
 
+/* Whether the calling thread is about to be bound by the program. While it is, workers that it starts
+ * and that no pool binds get the CPUs it has now, not those it is bound to. */
+void tpi_keep_affinity(int32_t keep);
+
 tpi_pool *tpi_sequential_new(void);
 tpi_pool *tpi_fork_join_new(const tpi_pool_options *options, int32_t dynamic);
 tpi_pool *tpi_work_stealing_new(const tpi_pool_options *options, int32_t asynchronous);

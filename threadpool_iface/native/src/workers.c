@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pools.h"
+
+/* The mask that the calling thread had before it was bound, where `kept`. */
+static _Thread_local cpu_set_t unbound;
+static _Thread_local int kept;
+
+void tpi_keep_affinity(int32_t keep) {
+    kept = keep && !sched_getaffinity(0, sizeof unbound, &unbound);
+}
+
 int32_t *tpi_copy_cpus(const int32_t *cpus, int32_t ncpus, int *failed) {
     if (!cpus || ncpus <= 0) return NULL;
     int32_t *copy = malloc((size_t)ncpus * sizeof *copy);
@@ -40,5 +50,6 @@ int tpi_thread_start(pthread_t *thread, void *(*body)(void *), void *arg, const 
     name[15] = 0; /* the kernel's limit */
     pthread_setname_np(*thread, name);
     if (cpu >= 0) bind_to(*thread, cpu);
+    else if (kept) pthread_setaffinity_np(*thread, sizeof unbound, &unbound);
     return 0;
 }

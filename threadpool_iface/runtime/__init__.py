@@ -1,0 +1,1 @@
+"""Running on chosen cores."""
