@@ -47,6 +47,7 @@ from .verbose import set_verbose
 
 if TYPE_CHECKING:
     from .runtime.pin import pin
+    from .runtime.task import Task
 
 __version__ = "0.1.0"
 
@@ -68,6 +69,7 @@ __all__ = [
     "PrimitiveAttr",
     "SequentialPool",
     "Stream",
+    "Task",
     "TaskError",
     "ThreadpoolError",
     "ThreadpoolIface",
@@ -92,8 +94,8 @@ __all__ = [
     "verbose",
 ]
 
-#: Imported when first asked for.
-_LAZY = {"pin": "pin"}
+#: Imported when first asked for: they bring `concurrent.futures` and `inspect` with them.
+_LAZY = {"Task": "task", "pin": "pin"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,1 @@
-"""Running on chosen cores."""
+"""Running on chosen cores: `pin` for a block or function, `Task` beside the caller."""
