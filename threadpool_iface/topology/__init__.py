@@ -7,6 +7,8 @@ from .limits import allowed_cpus, cpu_quota, default_num_threads, existing_cpus
 
 if TYPE_CHECKING:
     from .machine import Machine, read_machine
+    from .memory import memory_policy
+    from .touching import first_touch
 
 __all__ = [
     "CPUPool",
@@ -15,11 +17,14 @@ __all__ = [
     "cpu_quota",
     "default_num_threads",
     "existing_cpus",
+    "first_touch",
+    "memory_policy",
     "read_machine",
 ]
 
 #: Read when first asked for: most programs never do, and all import this package.
-_LAZY = {"Machine": "machine", "read_machine": "machine"}
+_LAZY = {"Machine": "machine", "read_machine": "machine", "memory_policy": "memory",
+         "first_touch": "touching"}
 
 
 def __getattr__(name: str) -> Any:
