@@ -216,6 +216,7 @@ def test_inside_a_region_it_is_refused_and_nothing_changes():
 
 
 @two_cpus
+@pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
 @pytest.mark.parametrize("kind", [OmpLikePool, EigenLikePool])
 def test_workers_of_a_pool_made_outside_do_not_inherit_the_cores(kind):
     with kind(3) as pool:

@@ -136,6 +136,35 @@ def test_callbacks_and_as_completed_work():
     assert seen == [0]
 
 
+def test_a_callback_that_ends_its_thread_does_not_end_this_one(capsys):
+    gate = Gate()
+    with Task(gate, LAST) as task:
+        task().add_done_callback(lambda future: sys.exit(3))
+        gate.open.set()
+        assert task(4).result(LIMIT) == 4
+    assert "SystemExit: 3" in capsys.readouterr().err
+
+
+def test_a_pool_that_was_closed_fails_calls_and_does_not_hang():
+    pool = OmpLikePool(1)
+    with Task(print, LAST, pool=lambda cores: pool) as task:
+        pool.close()
+        assert isinstance(task().exception(LIMIT), PoolClosedError)
+        assert isinstance(task().exception(LIMIT), PoolClosedError)
+
+
+def test_a_system_without_threads_to_give_is_quoted(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    with Task(abs, LAST) as task:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(OSError, match="refused to start the thread of Task"):
+                task(-1)
+        assert task(-1).result(LIMIT) == 1
+
+
 def test_a_full_queue_makes_callers_wait():
     gate, third = Gate(), []
     with Task(gate, LAST, maxsize=1) as task:

@@ -9,8 +9,10 @@ thread does not exist, calls that came before the fork fail, and the next one st
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,11 +31,13 @@ class Call:
         self._function, self._args, self._kwargs = function, args, kwargs
         self.future: Future[Any] = Future()
 
-    def run(self) -> None:
-        """Call it unless it was cancelled; whatever it raises goes to the future."""
+    def run(self, refusal: BaseException | None) -> None:
+        """Call it unless it was cancelled; whatever it raises, or `refusal`, goes to the future."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
+            if refusal is not None:
+                raise refusal
             result = self._function(*self._args, **self._kwargs)
         except BaseException as error:
             self.future.set_exception(error)
@@ -56,7 +60,8 @@ class Call:
 class Driver:
     """A thread that runs calls.
 
-    `enter()` is called in the thread before the first call, `leave()` after the last one.
+    `enter()` is called in the thread before the first call, `leave()` after the last one. If
+    `enter()` fails, calls fail the same way.
     """
 
     def __init__(self, name: str, maxsize: int, enter: Callable[[], None],
@@ -93,6 +98,8 @@ class Driver:
             The driver is closed, or is closed meanwhile.
         RuntimeError
             It would wait in the driver's own thread.
+        OSError
+            The system refused to start the thread.
         """
         with self._emptied:
             while len(self._calls) >= self._maxsize and not self._closed:
@@ -143,17 +150,25 @@ class Driver:
     def _start(self) -> None:
         # A daemon: the interpreter would wait for any other before it calls `_finish_all`.
         thread = threading.Thread(target=self._body, name=self._name, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, f"{os.strerror(errno.EAGAIN)}: the system refused to start "
+                          f"the thread of {self._name}") from error
         self._thread = thread
 
     def _body(self) -> None:
-        self._enter()
-        while self._run_next():
+        refusal = None
+        try:
+            self._enter()
+        except BaseException as error:
+            refusal = error
+        while self._run_next(refusal):
             pass
         if self._is_current():
             self._leave()
 
-    def _run_next(self) -> bool:
+    def _run_next(self, refusal: BaseException | None) -> bool:
         """False: there will be no further call."""
         with self._filled:
             while not self._calls and not self._closed:
@@ -162,7 +177,10 @@ class Driver:
                 return False
             call = self._running = self._calls.popleft()
             self._emptied.notify()
-        call.run()
+        try:
+            call.run(refusal)
+        except BaseException:  # of a callback; the future has logged it if it is an Exception
+            traceback.print_exc()
         if not self._is_current():
             return False  # in a child that the call forked
         self._running = None

@@ -34,12 +34,13 @@ class Task(Generic[_P, _R]):
     cpu_pool : CPUPool
         The cores.
     pool : "omp", "eigen" or callable
-        The kind of the pool, as for `pin`.
+        The kind of the pool, as for `pin`; it is closed with the task.
     maxsize : int
         Calls that may wait, at least 1; a further one waits until there is room.
 
-    Calling raises PoolClosedError after `close`, and RuntimeError where the function itself calls
-    its task while `maxsize` calls wait. Any number of threads may call at once.
+    Calling raises PoolClosedError after `close`, RuntimeError where the function itself calls its
+    task while `maxsize` calls wait, and OSError if the system refuses to start the thread. Any
+    number of threads may call at once.
 
     Calls that wait when the task is dropped, or when the interpreter ends, still run. In a forked
     child the futures of calls from before the fork fail, and further calls work.
