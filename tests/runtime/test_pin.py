@@ -234,6 +234,20 @@ def test_a_pool_made_inside_keeps_to_the_cores(kind):
         assert where_workers_run(pool) == [set(LAST)]
 
 
+@two_cpus
+@pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
+@pytest.mark.parametrize("kind", [OmpLikePool, EigenLikePool])
+def test_afterwards_workers_inherit_the_mask_as_ever(kind):
+    with pin(FIRST):
+        pass
+    os.sched_setaffinity(0, LAST)
+    try:
+        with kind(2) as pool:
+            assert where_workers_run(pool) == [set(LAST)]
+    finally:
+        os.sched_setaffinity(0, ALL)
+
+
 def test_it_survives_a_fork():
     code = f"""
 import os, threadpool_iface as t

@@ -236,8 +236,10 @@ def test_closing_wakes_a_caller_that_waits_for_room():
     closer = threading.Thread(target=task.close)
     closer.start()
     caller.join(LIMIT)
+    woken = not caller.is_alive()
     gate.open.set()
     closer.join(LIMIT)
+    assert woken
     assert len(failed) == 1
 
 
