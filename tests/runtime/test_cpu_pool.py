@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 from threadpool_iface import CPUPool, EigenLikePool, OmpLikePool
-from threadpool_iface.topology import allowed_cpus, cpu_pool, existing_cpus, usable
+from threadpool_iface.topology import allowed_cpus, cpu_pool, existing_cpus, nodes, usable
 from threadpool_iface.topology.nodes import Node
 
 from ..threadpool_iface.test_affinity import where_workers_run
@@ -25,9 +25,9 @@ def machine(monkeypatch):
     monkeypatch.setattr(usable, "existing_cpus", lambda: list(range(12)))
     for module in (usable, cpu_pool):
         monkeypatch.setattr(module, "usable_cpus", lambda: list(range(10)))
-    nodes = (Node(0, tuple(range(6)), 0, (10, 20)), Node(1, tuple(range(6, 12)), 0, (20, 10)),
-             Node(2, (), 1 << 30, (20, 20)))
-    monkeypatch.setattr(cpu_pool, "read_nodes", lambda: nodes)
+    captured = (Node(0, tuple(range(6)), 0, (10, 20)), Node(1, tuple(range(6, 12)), 0, (20, 10)),
+                Node(2, (), 1 << 30, (20, 20)))
+    monkeypatch.setattr(nodes, "read_nodes", lambda: captured)
 
 
 def test_by_default_it_has_what_this_process_may_use():
@@ -88,7 +88,7 @@ def test_a_node_that_cannot_be_had_is_refused(node, error, why):
 
 
 def test_without_numa_there_is_node_0(monkeypatch):
-    monkeypatch.setattr(cpu_pool, "read_nodes", lambda: ())
+    monkeypatch.setattr(nodes, "read_nodes", lambda: ())
     assert CPUPool(node_id=0) == CPUPool()
 
 

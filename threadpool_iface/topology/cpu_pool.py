@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Self
 from ..arguments import checked_int
 from .cpus import read_cpus
 from .files import ranges
-from .nodes import read_nodes
-from .splitting import one_per_core, split
 from .usable import only_usable, usable_cpus
 
 
@@ -70,6 +68,8 @@ class CPUPool(Set[int]):
     @classmethod
     def physical(cls) -> Self:
         """One CPU of each physical core, where a core has several hardware threads (SMT)."""
+        from .splitting import one_per_core
+
         return cls._of(one_per_core(read_cpus(usable_cpus())))
 
     def split(self, n: int) -> list[Self]:
@@ -83,6 +83,8 @@ class CPUPool(Set[int]):
         TypeError, ValueError
             `n` is not an integer in 1..len(self).
         """
+        from .splitting import split
+
         n = checked_int(n, "n", 1)
         if n > len(self):
             raise ValueError(f"n must be at most {len(self)}, the CPUs of {self!r}, not {n}")
@@ -135,6 +137,9 @@ def _checked(core_ids: Iterable[int]) -> list[int]:
 
 
 def _of_node(number: int) -> list[int]:
+    # Imported here, since whoever imports the library would wait for it, and few need it.
+    from .nodes import read_nodes
+
     nodes = {node.number: node.cpus for node in read_nodes()} or {0: tuple(usable_cpus())}
     if number not in nodes:
         raise ValueError(f"node_id is {number}; this machine has NUMA nodes {sorted(nodes)}")
