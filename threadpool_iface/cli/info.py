@@ -69,11 +69,12 @@ def sections(machine: Machine, found: list[Advice]) -> list[Section]:
             ("huge pages", machine.pages.huge),
             ("page moving", _switch(machine.pages.balancing))])),
         Section("This process", _named([
-            ("affinity mask", f"{ranges(machine.allowed)} ({len(machine.allowed)} CPUs)"),
+            ("affinity mask",
+             f"{ranges(machine.allowed)} ({_counted(len(machine.allowed), 'CPU')})"),
             ("cpuset", ranges(machine.cpuset.cpus)),
             ("memory nodes", ranges(machine.cpuset.nodes)),
             ("CPU quota", "none" if machine.quota is None else f"{machine.quota:g} CPUs"),
-            ("pools' size", f"{machine.default_num_threads} threads by default")])),
+            ("pools' size", f"{_counted(machine.default_num_threads, 'thread')} by default")])),
         Section("Power", _named([
             ("governor", ", ".join(machine.power.governors)),
             ("turbo", _switch(machine.power.turbo)),
@@ -105,8 +106,12 @@ def _caches(caches: tuple[Cache, ...]) -> list[tuple[str, str]]:
     for cache in caches:
         key = (cache.level, cache.kind, cache.size, len(cache.cpus))
         sorts[key] = sorts.get(key, 0) + 1
-    return [(f"L{level} {kind}", f"{number} x {_size(size)}, each of {sharing} CPU"
-             f"{'s' * (sharing > 1)}") for (level, kind, size, sharing), number in sorts.items()]
+    return [(f"L{level} {kind}", f"{number} x {_size(size)}, each of {_counted(sharing, 'CPU')}")
+            for (level, kind, size, sharing), number in sorts.items()]
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _size(size: int) -> str:
