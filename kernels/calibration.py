@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from threadpool_iface import (
     EigenLikePool,
@@ -21,15 +20,15 @@ from threadpool_iface import (
 from threadpool_iface.nopython import tpi_parallel
 from threadpool_iface.user_files import read_json, write_json
 
-from .compiling import c_function
+from .compiling import c_function, kernel
 from .costs import FILE, Costs, checked, identity
 from .costs import stored as known
 from .elementwise import Eltwise
 from .matmul import Matmul
 from .words import TASK
 
-#: Bytes of the arrays whose copies are timed: in L1, L2, L3 and memory of most machines.
-WORKING_SETS = {"16 KiB": 2**14, "256 KiB": 2**18, "8 MiB": 2**23, "256 MiB": 2**28}
+#: Bytes of the arrays whose copies are timed: in L2, L3 and memory of most machines.
+WORKING_SETS = {"512 KiB": 2**19, "8 MiB": 2**23, "256 MiB": 2**28}
 ALONE = PrimitiveAttr(max_num_threads=0)
 _TURNS = 7
 
@@ -109,8 +108,8 @@ def _nothing(context, ithr, nthr):
     return 0
 
 
-@njit(nogil=True)
-def _regions(count: int, tasks: int, task: int, pause: int) -> float:
+@kernel
+def _regions(count, tasks, task, pause):
     """`count` regions, each after `pause` steps of work of the caller; the last result."""
     x = 1.0
     for _ in range(count):

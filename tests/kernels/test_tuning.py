@@ -176,3 +176,20 @@ def test_the_default_folder_follows_xdg():
     shown = subprocess.run(command, env={**environment, "XDG_CACHE_HOME": "/x"}, check=True,
                            capture_output=True, text=True).stdout
     assert shown == "/x/threadpool-iface\n"
+
+
+def test_the_command_measures_keeps_and_shows(capsys):
+    from threadpool_iface.cli.__main__ import main
+
+    assert main(["calibrate", "--show"]) == 1
+    assert "has not been calibrated" in capsys.readouterr().err
+    assert main(["calibrate"]) == 0
+    printed = capsys.readouterr()
+    assert "measuring arithmetic" in printed.err
+    assert "GFLOP/s" in printed.out
+    assert str(user_files.folder()) in printed.out
+    assert main(["calibrate", "--show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == calibration.stored()
+    user_files.folder().chmod(0o777)
+    assert main(["calibrate"]) == 1
+    assert "writable by others" in capsys.readouterr().err

@@ -6,9 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from threadpool_iface import __version__
+
+#: Entry points that name a module with HELP, `add_arguments` and `run`.
+GROUP = "threadpool_iface.commands"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,16 +30,19 @@ def _parser() -> argparse.ArgumentParser:
                                      description="Thread pools you choose: the command line.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="command", required=True)
-    for name in _names():
-        module = import_module(f"threadpool_iface.cli.{name}")
+    for name, module_name in sorted(_commands().items()):
+        module = import_module(module_name)
         command = commands.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser
 
 
-def _names() -> list[str]:
-    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+def _commands() -> dict[str, str]:
+    """Modules by command: those beside this one, and those of packages on top of this one."""
+    own = {path.stem: f"threadpool_iface.cli.{path.stem}"
+           for path in Path(__file__).parent.glob("[!_]*.py")}
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)} | own
 
 
 if __name__ == "__main__":
