@@ -313,7 +313,7 @@ def _fill_weights(context, weights):
 
 
 @kernel
-def _provideinput_array(context, pool, tasks):
+def _provide_input(context, pool, tasks):
     """Reorder the input if the kernel cannot read it where it lies. Returns a code.
 
     The depthwise kernel loads vectors of channels; the dense one broadcasts elements, at any
@@ -361,7 +361,7 @@ def _execute(pool, plan, scratch, verbose, tasks, src, weights, bias, dst):
     store_i64(context + 8 * w.BIAS, bias.ctypes.data if bias.size > 0 else 0)
     if verbose:
         store_i64(context + 8 * w.THREADS, context + word(context, w.THREADS_OFFSET))
-    code = _provideinput_array(context, pool, tasks)
+    code = _provide_input(context, pool, tasks)
     if code == 0:
         code = _provide_panels(context, pool, tasks, weights)
     if code == 0:

@@ -6,8 +6,8 @@ A plan is as long as a context; the words from CALL on are filled in by each exe
 from __future__ import annotations
 
 (
-    # The kernel and its tiles; DEPTHWISE is 1 when one input channel makes one output channel.
-    MICROKERNEL, MR_TABLE, LANES, NR, DEPTHWISE,
+    # The kernels and the tiles; DEPTHWISE is 1 when one input channel makes one output channel.
+    MICROKERNEL, ROWS, MR_TABLE, LANES, NR, DEPTHWISE,
     # The problem. IC and OC are those of one group (for depthwise: 1 and all channels).
     BATCH, IH, IW, CHANNELS, OH, OW, GROUPS, IC, OC,
     KH, KW, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W, PAD_TOP, PAD_LEFT,
@@ -19,7 +19,7 @@ from __future__ import annotations
     # Byte offsets into the scratchpad, counted from the context.
     PACKED_OFFSET, NHWC_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
     CALL,
-) = range(40)
+) = range(41)
 
 (
     # Addresses and byte strides of the call, each array in its own order n, h, w, c; weights in

@@ -64,7 +64,8 @@ def make_split(d: Conv2dDescriptor, decomposition: Decomposition, isa: Isa) -> S
     plan = table(
         {
             w.MICROKERNEL: f32.depthwise_tiles() if d.depthwise else f32.gemm_tiles(),
-            w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes, w.NR: isa.nr,
+            w.ROWS: f32.row_kernels(), w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes,
+            w.NR: isa.nr,
             w.DEPTHWISE: int(d.depthwise),
             w.BATCH: d.batch, w.IH: d.ih, w.IW: d.iw, w.CHANNELS: d.ic, w.OH: d.oh, w.OW: d.ow,
             w.GROUPS: groups, w.IC: ic, w.OC: oc,

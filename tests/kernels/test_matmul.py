@@ -157,6 +157,16 @@ def test_non_finite_values_reach_exactly_their_rows_and_columns():
     assert np.isfinite(np.delete(np.delete(y, 3, 0), 66, 1)).all()
 
 
+def test_denormals_are_neither_flushed_nor_taken_for_zero():
+    a, b = np.full((3, 5), 1e-30, np.float32), np.full((5, 40), 1e-12, np.float32)
+    expected = a.astype(np.float64) @ b.astype(np.float64)
+    assert 0 < expected[0, 0] < np.finfo(np.float32).tiny
+    tiny = Matmul(a.shape, b.shape)(a, b)
+    assert np.allclose(tiny, expected, rtol=1e-3)
+    assert np.allclose(Matmul((3, 40), (40, 2))(tiny, np.full((40, 2), 1e30, np.float32)),
+                       expected[0, 0] * 40e30, rtol=1e-3)
+
+
 def test_relu_keeps_nan():
     mm = Matmul((1, 1), (1, 2), post_ops=("relu",))
     y = mm(np.float32([[1]]), np.float32([[np.nan, -1]]))
