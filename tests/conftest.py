@@ -15,6 +15,11 @@ settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _files_of_the_user_are_left_alone(tmp_path_factory):
+    os.environ["THREADPOOL_IFACE_CACHE_DIR"] = str(tmp_path_factory.mktemp("user"))
+
+
 @pytest.fixture(autouse=True)
 def _nothing_stays_active():
     yield
