@@ -17,7 +17,17 @@ def network(name: str) -> list[Conv]:
 
 
 def gemms() -> list[Gemm]:
-    return [shape for shape in read_shapes(HERE / "gemm.matmul") if isinstance(shape, Gemm)]
+    """The main job's."""
+    return _products("gemm.matmul")
 
 
-__all__ = ["NETWORKS", "Conv", "Gemm", "ShapeError", "gemms", "network", "read_shapes"]
+def skinny() -> list[Gemm]:
+    """Products of few rows."""
+    return _products("skinny.matmul")
+
+
+def _products(name: str) -> list[Gemm]:
+    return [shape for shape in read_shapes(HERE / name) if isinstance(shape, Gemm)]
+
+
+__all__ = ["NETWORKS", "Conv", "Gemm", "ShapeError", "gemms", "network", "read_shapes", "skinny"]
