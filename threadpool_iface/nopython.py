@@ -15,18 +15,25 @@ from llvmlite import binding
 from numba.core import types
 
 from .native import ffi, lib
+from .numba_layer.installing import install_if_asked
 
 _SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_pool_run_together", "tpi_barrier",
             "tpi_in_parallel", "tpi_max_threads")
 
 
 def init() -> None:
+    """numba's extension entry point: the symbols, and the layer if the environment asks for it."""
+    add_symbols()
+    install_if_asked()
+
+
+def add_symbols() -> None:
     """Make the symbols known to LLVM in this process. Idempotent."""
     for name in _SYMBOLS:
         binding.add_symbol(name, int(ffi.cast("uintptr_t", ffi.addressof(lib, name))))
 
 
-init()
+add_symbols()
 
 _I32, _ADDRESS = types.int32, types.int64
 

@@ -23,6 +23,7 @@ tpi_pool *tpi_python_pool_new(int64_t key, int32_t num_threads, uint64_t flags);
 const char *tpi_sources_digest(void);
 const char *tpi_capsule_name(void);
 uintptr_t tpi_capsule_destructor(void);
+void tpi_numba_failed(int32_t code);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
 extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
 extern "Python" int32_t tpi_python_finish(void *);
@@ -47,10 +48,12 @@ def _relative(path: Path) -> str:
 ffi = FFI()
 ffi.cdef(declarations(HERE / "include" / "threadpool_iface.h"))
 ffi.cdef(declarations(HERE / "src" / "pools.h"))
+ffi.cdef(declarations(HERE / "src" / "numba_layer.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "capsule.h"\n#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "capsule.h"\n#include "numba_failure.h"\n#include "numba_layer.h"\n'
+    '#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],
