@@ -71,12 +71,20 @@ def backwards(n):
 
 @njit(parallel=True, cache=True)
 def thread_ids(n):
-    """For each iteration its thread's id and what get_num_threads() said there."""
-    ids, threads = np.full(n, -1, np.int64), np.zeros(n, np.int64)
+    """For each iteration its thread's id."""
+    ids = np.full(n, -1, np.int64)
     for i in prange(n):
         ids[i] = numba.get_thread_id()
+    return ids
+
+
+@njit(parallel=True)  # numba cannot cache what asks for the number of threads
+def thread_counts(n):
+    """For each iteration what get_num_threads() said there."""
+    threads = np.zeros(n, np.int64)
+    for i in prange(n):
         threads[i] = numba.get_num_threads()
-    return ids, threads
+    return threads
 
 
 @njit(parallel=True, cache=True)

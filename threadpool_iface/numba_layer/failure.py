@@ -8,9 +8,11 @@ from types import SimpleNamespace
 from ..active import get_threadpool
 from ..errors import check
 
+_NOTE = "raised by a parallel loop of numba, which was completed by its calling thread"
+
 
 def carrier_for(code: int) -> type[BaseException] | None:
-    """A class whose making gives the exception: PyThreadState_SetAsyncExc takes no instances.
+    """The carrier of the exception that a code of the C core stands for.
 
     None where nothing is left to raise it in: no Python code called the compiled function. Then it
     is reported as unraisable, like an exception in a destructor.
@@ -19,13 +21,18 @@ def carrier_for(code: int) -> type[BaseException] | None:
         check(code, get_threadpool())
     except BaseException as caught:
         error = caught.with_traceback(None)
-    error.add_note("raised by a parallel loop of numba, which was completed by its calling thread")
+    error.add_note(_NOTE)
     if sys._getframe().f_back is None:
         sys.unraisablehook(SimpleNamespace(
             exc_type=type(error), exc_value=error, exc_traceback=None,
             err_msg="Exception ignored in a parallel loop of numba", object=None,
         ))
         return None
+    return carrier_of(error)
+
+
+def carrier_of(error: BaseException) -> type[BaseException]:
+    """A class whose making gives the exception: PyThreadState_SetAsyncExc takes no instances."""
 
     class Carrier(BaseException):
         def __new__(cls) -> BaseException:  # type: ignore[misc]

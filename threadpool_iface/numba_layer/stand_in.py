@@ -28,34 +28,39 @@ class StandIn(ModuleType):
         self._spec = spec
         self._chosen = chosen
         self._ours = our_addresses()
-        #: What was imported before it came.
-        self._before = sys.modules.get(spec.name)
+        self._real = sys.modules.get(spec.name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        module = self._module()
+        real = self._module()
         if name == "launch_threads":  # only numba asks for that, of the layer it has chosen
-            self._chosen(module)
-        return self._ours[name] if name in self._ours else getattr(module, name)
+            self._chosen(real)
+        return self._ours[name] if name in self._ours else getattr(real, name)
 
     def _module(self) -> Any:
-        if self._before is None:
-            self._before = _loaded(self._spec)
-        return self._before
+        if self._real is None:
+            self._real = _loaded(self._spec)
+            self.put()  # loading an extension module puts it into sys.modules
+        return self._real
 
     def put(self) -> None:
-        sys.modules[self.__name__] = self
-        setattr(sys.modules[PACKAGE], self.__name__.rpartition(".")[2], self)
+        """Be what an import of the module gives."""
+        _import_gives(self.__name__, self)
 
     def take_out(self) -> None:
-        package, name = sys.modules[PACKAGE], self.__name__.rpartition(".")[2]
-        if self._before is None:
-            del sys.modules[self.__name__]
-            delattr(package, name)
-        else:
-            sys.modules[self.__name__] = self._before
-            setattr(package, name, self._before)
+        """Let an import give the module again."""
+        _import_gives(self.__name__, self._real)
+
+
+def _import_gives(name: str, module: ModuleType | None) -> None:
+    package, _, short = name.rpartition(".")
+    if module is not None:
+        sys.modules[name] = module
+        setattr(sys.modules[package], short, module)
+    else:
+        del sys.modules[name]
+        delattr(sys.modules[package], short)
 
 
 def _loaded(spec: ModuleSpec) -> ModuleType:
