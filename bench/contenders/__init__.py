@@ -53,6 +53,11 @@ CONTENDERS = {
        for how in ("in turn", "one pool", "own pools")},
     "numpy": Entry("numpy_openblas", "NumPy", label="NumPy/OpenBLAS"),
     "prange": Entry("numba_prange", "Prange", label="numba prange"),
+    "numba on omp": Entry("numba_layer", "NumbaLayer", ("OmpLikePool",), label="OmpLikePool"),
+    "numba on eigen": Entry("numba_layer", "NumbaLayer", ("EigenLikePool",),
+                            label="EigenLikePool"),
+    **{f"numba {layer}": Entry("numba_layer", "NumbaLayer", (layer,), label=f"numba {layer}")
+       for layer in ("omp", "tbb", "workqueue")},
     "torch": Entry("pytorch", "Torch", ("channels_last",), ("torch",), "torch"),
     "torch-nchw": Entry("pytorch", "Torch", ("contiguous",), ("torch",), "torch NCHW"),
     "torch-prepacked": Entry("pytorch", "Torch", ("prepacked",), ("torch",), "torch prepacked"),
