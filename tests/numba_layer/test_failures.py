@@ -59,8 +59,7 @@ def _on_a_closed_pool(way, schedule):
     _fill(values)
 
 
-@pytest.mark.parametrize("schedule", ["dynamic", "static"])
-@pytest.mark.parametrize("way", processes.WAYS)
+@pytest.mark.parametrize(("way", "schedule"), [("layer", "dynamic"), ("overlay", "static")])
 def test_a_closed_pool_is_an_error_after_a_completed_loop(way, schedule):
     processes.run(_on_a_closed_pool, way, schedule)
 

@@ -21,8 +21,7 @@ def _on_every_pool(way, schedule):
             assert pool.stats().regions > before, name
 
 
-@pytest.mark.parametrize("schedule", ["dynamic", "static"])
-@pytest.mark.parametrize("way", processes.WAYS)
+@pytest.mark.parametrize(("way", "schedule"), [("layer", "dynamic"), ("overlay", "static")])
 def test_every_loop_on_every_pool(way, schedule):
     processes.run(_on_every_pool, way, schedule, OMP_NUM_THREADS="3")
 
@@ -42,8 +41,8 @@ def test_every_loop_without_a_pool(way, layer):
     processes.run(_without_a_pool, way, NUMBA_THREADING_LAYER=layer)
 
 
-def _inside_a_region(way):
-    processes.install(way)
+def _inside_a_region():
+    processes.install("layer")
     with ALL["omp-2"]() as pool, threadpool(pool):
         loops.total(loops.VALUES)
         regions = pool.stats().regions
@@ -51,9 +50,8 @@ def _inside_a_region(way):
         assert pool.stats().regions == regions + 1
 
 
-@pytest.mark.parametrize("way", processes.WAYS)
-def test_inside_a_region_of_ours_loops_run_inline(way):
-    processes.run(_inside_a_region, way)
+def test_inside_a_region_of_ours_loops_run_inline():
+    processes.run(_inside_a_region)
 
 
 def _sums_repeat():

@@ -112,16 +112,15 @@ def test_a_mask_set_before_numbas_own_layer_was_launched_holds_on_it(layer):
     processes.run(_mask_on_own_layer, NUMBA_THREADING_LAYER=layer)
 
 
-def _unique(way):
-    processes.install(way)
+def _unique():
+    processes.install("layer")
     for make in OmpLikePool, EigenLikePool:
         with make(4) as pool, threadpool(pool):
             assert sum(loops.exclusive(400, 500) for _ in range(50)) == 0
 
 
-@pytest.mark.parametrize("way", processes.WAYS)
-def test_no_two_threads_of_a_region_have_the_same_id(way):
-    processes.run(_unique, way)
+def test_no_two_threads_of_a_region_have_the_same_id():
+    processes.run(_unique)
 
 
 def _chunks(way):

@@ -8,6 +8,12 @@ from typing import Any
 
 from .. import settings
 from ..native import lib
+from .gil import leave_gil_alone
+from .names import LAYER, MODULES, PACKAGE, parallel_module
+from .overlay import point_numba_at
+from .own_layer import our_addresses, set_own_layer
+from .self_test import check_layer_works
+from .stand_in import stand_in, step_back
 
 VARIABLE = "THREADPOOL_IFACE_NUMBA"
 _SCHEDULES = ("dynamic", "static")
@@ -18,20 +24,25 @@ _installed = False
 _own: Any = None
 
 
-def install(*, schedule: str = "dynamic", self_test: bool = True) -> None:
+def install(
+    *, schedule: str = "dynamic", leave_gil: bool = False, self_test: bool = True
+) -> None:
     """Run every parallel loop of numba on the calling thread's pool from now on.
 
     That is `@njit(parallel=True)`, `@vectorize(target="parallel")` and
     `@guvectorize(target="parallel")`, unchanged: on the active pool, else the default pool, else on
     numba's own layer. `set_threadpool(None)` runs them on the calling thread; inside a region they
     run inline. Functions that were linked before stay where they are. Installing again only changes
-    the schedule.
+    the options.
 
     Parameters
     ----------
     schedule : "dynamic" or "static"
         Threads take up pieces of a loop as they get free, or share it out evenly; with "static", a
         floating-point sum has the same bits from run to run on pools of one size.
+    leave_gil : bool
+        Whether loops that are compiled from now on never take the GIL: numba's take it around each,
+        even in functions with `nogil=True`, and wait for whichever thread is busy in Python.
     self_test : bool
         Whether to run a small reduction first. It is compiled once and then cached on disk.
 
@@ -39,6 +50,7 @@ def install(*, schedule: str = "dynamic", self_test: bool = True) -> None:
     ------
     UnsupportedError
         This version of numba is not known, or lacks a private name that is needed; names both.
+        Or its loops cannot leave the GIL alone.
     ThreadpoolError
         The self-test failed; everything is as before.
     ValueError
@@ -50,13 +62,15 @@ def install(*, schedule: str = "dynamic", self_test: bool = True) -> None:
     if schedule not in _SCHEDULES:
         raise ValueError(f'schedule must be "dynamic" or "static", not {schedule!r}')
     with _lock:
+        parallel = parallel_module()
+        leave_gil_alone(parallel, leave_gil)
         lib.tpi_numba_set_static(schedule == "static")
         if _installed:
             return
-        _way_in()
+        _way_in(parallel)
         _installed = True
         if self_test:
-            _tested()
+            _tested(parallel)
 
 
 def uninstall() -> None:
@@ -68,7 +82,7 @@ def uninstall() -> None:
     global _installed
     with _lock:
         if _installed:
-            _way_out()
+            _way_out(parallel_module())
             _installed = False
 
 
@@ -92,13 +106,7 @@ def install_if_asked() -> None:
         install()
 
 
-def _way_in() -> None:
-    from .names import MODULES, PACKAGE, parallel_module
-    from .overlay import point_numba_at
-    from .own_layer import our_addresses
-    from .stand_in import stand_in
-
-    parallel = parallel_module()
+def _way_in(parallel: Any) -> None:
     if not parallel._is_initialized:
         stand_in(lambda module: _chosen(parallel, module, launched=False))
     else:
@@ -110,31 +118,22 @@ def _way_in() -> None:
 
 def _chosen(parallel: Any, module: Any, *, launched: bool) -> None:
     global _own
-    from .own_layer import set_own_layer
-
     set_own_layer(module, launched=launched, max_threads=parallel.NUM_THREADS)
     _own = module
 
 
-def _way_out() -> None:
-    from .names import LAYER, parallel_module
-    from .overlay import point_numba_at
-    from .stand_in import step_back
-
-    parallel = parallel_module()
+def _way_out(parallel: Any) -> None:
     step_back()
+    leave_gil_alone(parallel, False)
     lib.tpi_numba_enable(0)
     if parallel._is_initialized:
         lib.tpi_numba_launch_own()
         point_numba_at(parallel, {name: getattr(_own, name) for name in LAYER})
 
 
-def _tested() -> None:
-    from .names import parallel_module
-    from .self_test import check_layer_works
-
+def _tested(parallel: Any) -> None:
     try:
-        check_layer_works(min(2, parallel_module().NUM_THREADS))
+        check_layer_works(min(2, parallel.NUM_THREADS))
     except BaseException:
         uninstall()
         raise
