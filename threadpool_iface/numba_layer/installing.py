@@ -9,8 +9,8 @@ from typing import Any
 from .. import settings
 from ..native import lib
 from .gil import leave_gil_alone
-from .names import LAYER, MODULES, PACKAGE, parallel_module
-from .overlay import point_numba_at
+from .names import LAYER, MODULES, PACKAGE, do_raise, parallel_module
+from .overlay import point_numba_at, set_do_raise
 from .own_layer import our_addresses, set_own_layer
 from .self_test import check_layer_works
 from .stand_in import stand_in, step_back
@@ -119,6 +119,8 @@ def _way_in(parallel: Any) -> None:
 def _chosen(parallel: Any, module: Any, *, launched: bool) -> None:
     global _own
     set_own_layer(module, launched=launched, max_threads=parallel.NUM_THREADS)
+    lib.tpi_numba_set_do_raise(do_raise())
+    set_do_raise(parallel, lib.tpi_numba_do_raise())
     _own = module
 
 
@@ -129,6 +131,7 @@ def _way_out(parallel: Any) -> None:
     if parallel._is_initialized:
         lib.tpi_numba_launch_own()
         point_numba_at(parallel, {name: getattr(_own, name) for name in LAYER})
+        set_do_raise(parallel, do_raise())
 
 
 def _tested(parallel: Any) -> None:

@@ -57,13 +57,26 @@ def parallel_module() -> Any:
     from numba.np.ufunc import parallel
 
     check_version(numba.__version__)
-    lacks = [name for name in _PARALLEL if not hasattr(parallel, name)]
+    lacks = [f"{parallel.__name__}.{name}" for name in _PARALLEL if not hasattr(parallel, name)]
+    if not isinstance(_helpers().get("do_raise"), int):
+        lacks.append("numba._helperlib.c_helpers['do_raise']")
     if lacks:
         raise UnsupportedError(
-            f"numba {numba.__version__} has no {', '.join(lacks)} in {parallel.__name__}; "
+            f"numba {numba.__version__} has no {', '.join(lacks)}; "
             "parallel loops stay on numba's own layer"
         )
     return parallel
+
+
+def _helpers() -> dict[str, int]:
+    from numba import _helperlib
+
+    return dict(getattr(_helperlib, "c_helpers", {}))
+
+
+def do_raise() -> int:
+    """The address of numba's function that sets the exception of compiled code."""
+    return _helpers()["do_raise"]
 
 
 def check_layer(module: Any) -> None:

@@ -23,6 +23,11 @@ _WRAPPERS = {
 }
 
 
+def set_do_raise(parallel: Any, address: int) -> None:
+    """Let compiled code that is linked from now on raise its exceptions through this function."""
+    parallel.ll.add_symbol("numba_do_raise", address)
+
+
 def point_numba_at(parallel: Any, addresses: dict[str, int]) -> None:
     """Let numba's names mean these functions, for everything that is linked from now on."""
     for name, symbol in _SYMBOLS.items():

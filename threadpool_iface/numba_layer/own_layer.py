@@ -39,4 +39,8 @@ def set_own_layer(module: Any, *, launched: bool, max_threads: int) -> None:
         "one_at_a_time": module.__name__.endswith("workqueue"),
         "max_threads": max_threads,
     })
-    lib.tpi_numba_set_own(own, ffi.addressof(lib, "tpi_numba_failed"))
+    python = ffi.new("tpi_numba_python *", {
+        name: ffi.addressof(lib, f"tpi_numba_{name}")
+        for name in ("failed", "take_exception", "raise", "discard")
+    })
+    lib.tpi_numba_set_own(own, python)

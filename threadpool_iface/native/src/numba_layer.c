@@ -30,6 +30,7 @@ typedef struct {
     size_t inner_ndim, array_count;
     _Atomic size_t next;    /* rows before it are taken */
     _Atomic uint8_t *taken; /* even shares: which ones; NULL where rows are taken up one by one */
+    _Atomic(void *) exception; /* the first that a body raised */
 } loop;
 
 /* What numba's functions answer depends on what the thread is in. */
@@ -38,10 +39,11 @@ static _Thread_local struct {
     int32_t team;   /* tasks of the loop this thread is in a task of; 0 outside */
     int32_t id;     /* of that task */
     bool in_own;    /* in a loop that runs on numba's own layer */
+    bool raised;    /* a body has left an exception on this thread */
 } self __attribute__((tls_model("initial-exec")));
 
 static tpi_numba_own own;
-static void (*report)(int32_t code);
+static tpi_numba_python python;
 static _Atomic int32_t on_pools, shares_evenly;
 static _Atomic bool own_launched;
 static pthread_mutex_t own_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -52,9 +54,9 @@ __attribute__((constructor)) static void prepare(void) {
     pthread_atfork(NULL, NULL, in_forked_child);
 }
 
-void tpi_numba_set_own(const tpi_numba_own *layer, void (*failed)(int32_t code)) {
+void tpi_numba_set_own(const tpi_numba_own *layer, const tpi_numba_python *calls) {
     own = *layer;
-    report = failed;
+    python = *calls;
     atomic_store_explicit(&own_launched, layer->launched, memory_order_release);
 }
 
@@ -172,6 +174,20 @@ static void run_rows(const loop *l, size_t begin, size_t count, char **args, siz
     l->fn(args, dims, l->steps, l->data);
 }
 
+int32_t tpi_numba_raising(void) {
+    if (!self.team || self.raised) return 0;
+    self.raised = true;
+    return 1;
+}
+
+/* A worker's exception would be gone with its task; that of a loop in a loop is the outer one's. */
+static void take_exception(loop *l) {
+    self.raised = false;
+    void *exception = python.take_exception(), *none = NULL;
+    if (exception && !atomic_compare_exchange_strong(&l->exception, &none, exception))
+        python.discard(exception);
+}
+
 static int32_t run_task(void *ctx, int32_t ithr, int32_t nthr) {
     loop *l = ctx;
     char **args = alloca(l->array_count * sizeof *args);
@@ -189,6 +205,7 @@ static int32_t run_task(void *ctx, int32_t ithr, int32_t nthr) {
     set_mask(outer_mask);
     self.id = outer_id;
     self.team = outer_team;
+    if (self.raised && !outer_team) take_exception(l);
     return 0;
 }
 
@@ -206,7 +223,11 @@ static void run_on_pool(loop *l, tpi_pool *pool, size_t num_threads) {
     int32_t code = tpi_pool_parallel(pool, (int32_t)n, run_task, l);
     if (code) tpi_pool_parallel(NULL, (int32_t)n, run_task, l);
     tpi_thread.interrupted = interrupted;
-    if (code) report(code);
+    void *exception = atomic_load(&l->exception);
+    if (exception)
+        python.raise(exception);
+    else if (code)
+        python.failed(code);
 }
 
 /* -- numba's own layer ------------------------------------------------------------------------- */

@@ -21,9 +21,22 @@ typedef struct {
     int32_t max_threads;   /* NUMBA_NUM_THREADS: what launch_threads is called with */
 } tpi_numba_own;
 
-/* Before any of the functions below is called. `failed` is called in the thread whose region failed,
- * with its code, after the loop was completed all the same. */
-void tpi_numba_set_own(const tpi_numba_own *own, void (*failed)(int32_t code));
+/* What Python has to do with it. */
+typedef struct {
+    /* Called in the thread whose loop failed, after it was completed all the same. */
+    void (*failed)(int32_t code);
+    /* The exception that the body of a loop left on the calling thread, or NULL. */
+    void *(*take_exception)(void);
+    void (*raise)(void *exception);   /* in the calling thread, when it is back in Python */
+    void (*discard)(void *exception);
+} tpi_numba_python;
+
+/* Before any of the functions below is called. */
+void tpi_numba_set_own(const tpi_numba_own *own, const tpi_numba_python *python);
+
+/* The body of a loop is about to leave an exception on the calling thread. 1: it will be taken, and
+ * the first time since it was; 0: nobody will, or has been told so already. */
+int32_t tpi_numba_raising(void);
 
 /* Launch numba's own layer now, unless it is. */
 void tpi_numba_launch_own(void);
