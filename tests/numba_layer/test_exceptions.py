@@ -39,7 +39,7 @@ def _fill_rows(values, bad):
 
 
 def _raises(call, *arguments):
-    with pytest.raises(LookupError, match="^not this one"):
+    with pytest.raises(LookupError, match=r"^not this one"):
         call(*arguments)
 
 

@@ -35,8 +35,7 @@ def _without_a_pool(way):
         set_threadpool(None)
 
 
-@pytest.mark.parametrize("layer", ["omp", "workqueue"])
-@pytest.mark.parametrize("way", processes.WAYS)
+@pytest.mark.parametrize(("way", "layer"), [("layer", "workqueue"), ("overlay", "omp")])
 def test_every_loop_without_a_pool(way, layer):
     processes.run(_without_a_pool, way, NUMBA_THREADING_LAYER=layer)
 
