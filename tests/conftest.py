@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
 
 from threadpool_iface import UNSET, set_default_threadpool, set_threadpool
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Shells start programs in the background like this, and tests of Ctrl-C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
