@@ -46,6 +46,8 @@ from .topology import CPUPool, default_num_threads
 from .verbose import set_verbose
 
 if TYPE_CHECKING:
+    from .census import who
+    from .inheriting import InheritingExecutor, inherit, to_thread
     from .runtime.pin import pin
     from .runtime.task import Task
 
@@ -60,6 +62,7 @@ __all__ = [
     "EigenLikePool",
     "ExecutorPool",
     "ForeignPool",
+    "InheritingExecutor",
     "Latch",
     "OmpLikePool",
     "OpenMPPool",
@@ -82,6 +85,7 @@ __all__ = [
     "get_max_threads",
     "get_threadpool",
     "in_parallel",
+    "inherit",
     "parallel",
     "parallel_for",
     "parallel_nd",
@@ -91,11 +95,16 @@ __all__ = [
     "set_threadpool",
     "set_verbose",
     "threadpool",
+    "to_thread",
     "verbose",
+    "who",
 ]
 
 #: Imported when first asked for: they bring `concurrent.futures` and `inspect` with them.
-_LAZY = {"Task": "task", "pin": "pin"}
+_LAZY = {
+    "InheritingExecutor": "inheriting", "Task": "runtime.task", "inherit": "inheriting",
+    "pin": "runtime.pin", "to_thread": "inheriting", "who": "census",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -103,7 +112,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".runtime.{_LAZY[name]}", __name__), name)
+    return getattr(import_module(f".{_LAZY[name]}", __name__), name)
 
 
 def refresh() -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 from typing import Any, Final
+from weakref import WeakSet
 
 from . import settings
 from .errors import check
@@ -30,11 +31,26 @@ UNSET: Final = _Unset()
 _Choice = ThreadpoolIface | _Unset | None
 
 
+class ThreadChoice:
+    """What a thread chose, for others to look at; it goes with the thread."""
+
+    __slots__ = ("__weakref__", "ident", "pool")
+
+    def __init__(self) -> None:
+        self.ident = threading.get_ident()
+        self.pool: _Choice = UNSET
+
+
+#: Of every thread that ever chose.
+choices: WeakSet[ThreadChoice] = WeakSet()
+
+
 class _ThreadState(threading.local):
     """The object behind the C pointer, and the `threadpool` blocks this thread is inside of."""
 
     def __init__(self) -> None:
-        self.chosen: _Choice = UNSET
+        self.chosen = ThreadChoice()
+        choices.add(self.chosen)
         #: Each with what was active when it was entered.
         self.blocks: list[tuple[threadpool, _Choice]] = []
 
@@ -57,7 +73,7 @@ def _activate(pool: _Choice) -> None:
     else:
         state = lib.TPI_SEQUENTIAL if pool is None else lib.TPI_UNSET
         check(lib.tpi_set_active(state, ffi.NULL))
-    _thread.chosen = pool
+    _thread.chosen.pool = pool
 
 
 def set_threadpool(pool: ThreadpoolIface | _Unset | None) -> None:
@@ -83,7 +99,7 @@ def get_threadpool() -> ThreadpoolIface | None:
     pointer = lib.tpi_active_pool()
     if pointer == ffi.NULL:
         return None
-    for known in (_thread.chosen, _default):
+    for known in (_thread.chosen.pool, _default):
         if isinstance(known, ThreadpoolIface) and known._native == pointer:
             return known
     return _made_active_in_c(pointer)
@@ -100,7 +116,7 @@ def _made_active_in_c(pointer: Any) -> ThreadpoolIface:
     return ForeignPool(address)
 
 
-def _chosen() -> _Choice:
+def chosen() -> _Choice:
     """What this thread chose, asked of the C core, where native code may have chosen."""
     state = lib.tpi_active_state()
     if state == lib.TPI_UNSET:
@@ -121,11 +137,11 @@ class threadpool:  # noqa: N801 - used like a function
         Entered inside a region; left in another thread, or before a block entered later.
     """
 
-    def __init__(self, pool: ThreadpoolIface | None) -> None:
+    def __init__(self, pool: _Choice) -> None:
         self._pool = _checked(pool, "pool")
 
     def __enter__(self) -> ThreadpoolIface | None:
-        before = _chosen()
+        before = chosen()
         _activate(_checked(self._pool, "pool"))
         _thread.blocks.append((self, before))
         return None if isinstance(self._pool, _Unset) else self._pool

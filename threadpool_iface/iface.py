@@ -62,6 +62,8 @@ class ThreadpoolIface(ABC):
 
     #: Made on first use, so that a subclass's `__init__` need not call this one's.
     _handle: Any = None
+    #: Why it has its size, for `who()`.
+    size_from: str = "its own"
     #: Whether regions come to Python's `parallel_for`; the native pools run them in C.
     _python_regions: ClassVar[bool] = True
 
@@ -298,6 +300,11 @@ _tasks: dict[int, _TaskOfRegion] = {}
 def pool_of(handle: int) -> ThreadpoolIface | None:
     """The pool whose native handle is at this address, if it is one of Python's."""
     return _by_handle.get(handle)
+
+
+def living_pools() -> list[ThreadpoolIface]:
+    """Every pool that Python has and that has been used or activated, native ones always."""
+    return sorted({*_by_handle.values(), *_by_key.values()}, key=id)
 
 
 def _address(handle: Any) -> int:

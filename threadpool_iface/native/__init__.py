@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from .digest import sources_digest
@@ -27,7 +28,17 @@ def _refuse_stale_build() -> None:
         )
 
 
+def _refuse_to_run_without_the_gil() -> None:
+    """A free-threaded Python takes the GIL for modules like ours, unless it was told not to."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise ImportError(
+            "threadpool_iface needs the GIL, which this free-threaded Python was told to do "
+            "without: unset PYTHON_GIL=0 and leave out -X gil=0"
+        )
+
+
 _refuse_stale_build()
+_refuse_to_run_without_the_gil()
 
 
 def get_include() -> str:

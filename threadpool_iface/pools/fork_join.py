@@ -8,7 +8,7 @@ from .. import settings
 from ..native import lib
 from ..topology.cpu_pool import CPUPool
 from .affinity import kmp_affinity_cpus, threads_and_cpus
-from .native import WorkersPool, checked_num_threads, native_blocktime
+from .native import WorkersPool, checked_num_threads, native_blocktime, why
 
 _SCHEDULES = ("static", "dynamic")
 
@@ -50,9 +50,10 @@ class OmpLikePool(WorkersPool):
     ) -> None:
         if schedule not in _SCHEDULES:
             raise ValueError(f'schedule must be "static" or "dynamic", not {schedule!r}')
+        size_from = why(num_threads, affinity)
         num_threads, cpus = threads_and_cpus(num_threads, affinity)
-        if num_threads is None:
-            num_threads = settings.omp_num_threads()
+        if num_threads is None and (num_threads := settings.omp_num_threads()) is not None:
+            size_from = "OMP_NUM_THREADS"
         if blocktime is None:
             blocktime = settings.kmp_blocktime()
         native_blocktime(blocktime)
@@ -62,7 +63,7 @@ class OmpLikePool(WorkersPool):
         cpus = cpus or kmp_affinity_cpus(wanted, size)
         super().__init__(lambda options: lib.tpi_fork_join_new(options, schedule == "dynamic"),
                          size, blocktime, cpus, stats)
-        self.schedule = schedule
+        self.schedule, self.size_from = schedule, size_from
         if show:
             settings.print_settings_once(size, self.blocktime, cpus)
 

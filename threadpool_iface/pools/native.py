@@ -12,12 +12,16 @@ from ..errors import OversubscriptionWarning
 from ..iface import ThreadpoolIface
 from ..native import ffi
 from ..topology import default_num_threads
+from ..topology.cpu_pool import CPUPool
 from ..topology.usable import usable_cpus
 
 #: Microseconds that an idle thread keeps looking for work. With 2 ms, regions that come 1 ms apart
 #: start in 1 us; with 200 us the threads sleep by then and waking one costs 50.
 DEFAULT_BLOCKTIME = 2000.0
 _FOREVER = -1
+
+#: Why a pool has the size it has, if nothing else was said.
+MACHINE = "as many as this process may run at once"
 
 _warned_of_oversubscription = False
 
@@ -89,6 +93,13 @@ def _native_handle(
 
 def _shown_blocktime(blocktime: float) -> str:
     return "for ever" if math.isinf(blocktime) else f"{blocktime:g} us"
+
+
+def why(num_threads: object, affinity: object) -> str:
+    """What decides a pool's size."""
+    if isinstance(num_threads, CPUPool) or (num_threads is None and isinstance(affinity, CPUPool)):
+        return "its cores"
+    return MACHINE if num_threads is None else "asked for"
 
 
 def checked_num_threads(num_threads: int | None) -> int:

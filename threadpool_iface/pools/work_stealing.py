@@ -13,7 +13,7 @@ from ..native import lib
 from ..region import MAX_TASKS, native_task
 from ..topology.cpu_pool import CPUPool
 from .affinity import threads_and_cpus
-from .native import WorkersPool, checked_num_threads, native_blocktime
+from .native import WorkersPool, checked_num_threads, native_blocktime, why
 
 
 class EigenLikePool(WorkersPool):
@@ -52,11 +52,12 @@ class EigenLikePool(WorkersPool):
         if not isinstance(asynchronous, bool):
             raise TypeError(f"asynchronous must be a bool, not {asynchronous!r}")
         native_blocktime(blocktime)
+        size_from = why(num_threads, affinity)
         num_threads, cpus = threads_and_cpus(num_threads, affinity)
         size = checked_num_threads(num_threads)
         super().__init__(lambda options: lib.tpi_work_stealing_new(options, asynchronous),
                          size, blocktime, cpus, stats)
-        self._asynchronous = asynchronous
+        self._asynchronous, self.size_from = asynchronous, size_from
         self._started = _Started()
 
     def get_flags(self) -> int:
