@@ -24,6 +24,7 @@ from .algorithm import DIRECT, choose_algorithm
 from .descriptor import AXES, Conv2dDescriptor, describe_conv2d
 from .winograd import driver as winograd_driver
 from .winograd import plan as winograd_plan
+from .winograd.geometry import geometry
 
 
 class Conv2d(Primitive):
@@ -73,7 +74,7 @@ class Conv2d(Primitive):
     """
 
     kind = "convolution"
-    algorithm: int  # DIRECT, or the side of Winograd's tile
+    algorithm: int  # of `choose_algorithm`
 
     def __new__(
         cls, src_shape: Sequence[int], weights_shape: Sequence[int], *,
@@ -100,7 +101,8 @@ class Conv2d(Primitive):
     def kernel_name(self) -> str:
         family = "depthwise" if self.descriptor.depthwise else "direct"
         if self.algorithm != DIRECT:
-            family = f"winograd_f{self.algorithm}x{self.algorithm}"
+            height, width = geometry(self.descriptor, self.algorithm).outputs
+            family = f"winograd_f{height}x{width}"
         return f"{family}_f32:{isa.current().name}"
 
     @cached_property

@@ -27,8 +27,11 @@ from .emit import A_STEP, A, Tile
 from .isa import Isa
 from .vectors import F32, I32, I64, Emitter, internal_function
 
-#: Outputs of a tile along one side, for which there are kernels.
-VARIANTS = (2, 4)
+#: Of the transforms along one line only: F(4, 4), its points +-1/2, +-1, +-2 and infinity.
+LINE_VARIANT, LINE_OUTPUTS, LINE_TAPS = 14, 4, 4
+LINE_POINTS = (0.5, 1.0, 2.0)
+#: Sides of square tiles of outputs for which there are kernels, and lines.
+VARIANTS = (2, 4, LINE_VARIANT)
 SMALL, LARGE = sqrt(0.5), sqrt(2.0)
 
 # The input transform's argument block: a table of the n x n addresses that the input's channels
@@ -38,9 +41,10 @@ SMALL, LARGE = sqrt(0.5), sqrt(2.0)
 
 # The weight transform's: the first of up to `lanes` filters and how far apart they, their taps and
 # their input channels are (bytes), how many filters and input channels there are, where results go
-# and how far apart those of two channels and of two xi are.
+# and how far apart those of two channels and of two xi are; of a line, whose taps are BY_KW apart,
+# how many taps it has.
 (FILTERS, BY_FILTER, BY_KH, BY_KW, BY_CHANNEL, VALID, CHANNELS, TARGET, TARGET_ROW,
- TARGET_STRIDE) = range(10)
+ TARGET_STRIDE, TAPS) = range(11)
 
 Vector = ir.Value
 
@@ -70,6 +74,8 @@ class _Arithmetic:
 
     def input(self, d: Sequence[Vector]) -> list[Vector]:
         """B^T d"""
+        if len(d) == 7:
+            return self._line_input(d)
         if len(d) == 4:
             return [self._subtract(d[0], d[2]), self._add(d[1], d[2]),
                     self._subtract(d[2], d[1]), self._subtract(d[1], d[3])]
@@ -86,6 +92,8 @@ class _Arithmetic:
 
     def output(self, m: Sequence[Vector]) -> list[Vector]:
         """A^T m"""
+        if len(m) == 7:
+            return self._line_output(m)
         near, far = self._add(m[1], m[2]), self._subtract(m[1], m[2])
         if len(m) == 4:
             return [self._add(m[0], near), self._subtract(far, m[3])]
@@ -97,6 +105,32 @@ class _Arithmetic:
             self._add(self._plus(self._times(SMALL**3, differences[0]), LARGE**3, differences[1]),
                       m[5]),
         ]
+
+
+    def _line_input(self, d: Sequence[Vector]) -> list[Vector]:
+        """For a point p, the coefficients of the product of (x - q) over the other points q."""
+        rows = []
+        for p in LINE_POINTS:
+            q, r = (other * other for other in LINE_POINTS if other != p)
+            even = self._plus(self._plus(d[4], -(q + r), d[2]), q * r, d[0])
+            odd = self._plus(self._plus(d[5], -(q + r), d[3]), q * r, d[1])
+            rows += [self._plus(odd, p, even), self._plus(odd, -p, even)]
+        a, b, c = (p * p for p in LINE_POINTS)
+        last = self._plus(d[6], -(a + b + c), d[4])
+        last = self._plus(last, a * b + b * c + c * a, d[2])
+        return [*rows, self._plus(last, -a * b * c, d[0])]
+
+    def _line_output(self, m: Sequence[Vector]) -> list[Vector]:
+        """The powers 0 to 3 of every point, and infinity's part of the last."""
+        sums = [self._add(m[i], m[i + 1]) for i in (0, 2, 4)]
+        differences = [self._subtract(m[i], m[i + 1]) for i in (0, 2, 4)]
+        outputs = []
+        for power in range(LINE_OUTPUTS):
+            terms = differences if power % 2 else sums
+            factors = [p**power for p in LINE_POINTS]
+            value = self._plus(self._times(factors[0], terms[0]), factors[1], terms[1])
+            outputs.append(self._plus(value, factors[2], terms[2]))
+        return [*outputs[:-1], self._add(outputs[-1], m[6])]
 
 
 class _DoubleArithmetic(_Arithmetic):
@@ -124,6 +158,19 @@ class _DoubleArithmetic(_Arithmetic):
         return [*rows, z]
 
 
+    def filter_line(self, g: Sequence[Vector]) -> list[Vector]:
+        """G g for F(4, 4), as `filter4`."""
+        rows = []
+        for p in LINE_POINTS:
+            q, r = (other * other for other in LINE_POINTS if other != p)
+            scale = 1 / (2 * p * (p * p - q) * (p * p - r))
+            even = self._times(scale, self._add(g[0], self._times(p**2, g[2])))
+            odd = self._times(scale, self._add(self._times(p, g[1]), self._times(p**3, g[3])))
+            # The other sign of p changes that of the product of distances too.
+            rows += [self._add(even, odd), self._subtract(odd, even)]
+        return [*rows, g[3]]
+
+
 def _both_ways(
     transform: Callable[[Sequence[Vector]], list[Vector]], rows: list[list[Vector]]
 ) -> list[list[Vector]]:
@@ -139,7 +186,8 @@ class _Input(Emitter):
 
     def __init__(self, function: ir.Function, isa: Isa, m: int) -> None:
         super().__init__(function, isa)
-        self.n = m + 2
+        self.line = m == LINE_VARIANT
+        self.n = LINE_OUTPUTS + LINE_TAPS - 1 if self.line else m + 2
         self.mask = self._lane_mask()
 
     def emit(self) -> None:
@@ -154,9 +202,10 @@ class _Input(Emitter):
     def _channels(self, offset: Vector, masked: bool) -> None:
         table, target, stride = self._word(TABLE), self._word(V), self._word(V_STRIDE)
         d = [[self._load(self._add(self._load_word(table, self.n * i + j), offset), masked)
-              for j in range(self.n)] for i in range(self.n)]
+              for j in range(self.n)] for i in range(1 if self.line else self.n)]
         address = self._add(target, offset)
-        for row in _both_ways(_Arithmetic(self).input, d):
+        transform = _Arithmetic(self).input
+        for row in [transform(d[0])] if self.line else _both_ways(transform, d):
             for value in row:
                 self._store(value, address, masked=False)  # rows of V are whole vectors
                 address = self._add(address, stride)
@@ -187,19 +236,31 @@ class _Filter(Emitter):
 
     def _channel(self, filters: list[Vector], offset: Vector, target: Vector) -> None:
         arithmetic = _DoubleArithmetic(self)
-        transform = arithmetic.filter4 if self.m == 4 else arithmetic.filter2
-        taps = [[self._taps(filters, offset, y, x) for x in range(3)] for y in range(3)]
         stride = self._word(TARGET_STRIDE)
-        for row in _both_ways(transform, taps):
+        if self.m == LINE_VARIANT:
+            rows = [arithmetic.filter_line([self._line_tap(filters, offset, x)
+                                            for x in range(LINE_TAPS)])]
+        else:
+            transform = arithmetic.filter4 if self.m == 4 else arithmetic.filter2
+            rows = _both_ways(transform, [
+                [self._taps(filters, offset, ir.Constant(I64, y), ir.Constant(I64, x))
+                 for x in range(3)] for y in range(3)])
+        for row in rows:
             for value in row:
                 self._store(self.builder.fptrunc(value, self.vector), target, masked=False)
                 target = self.builder.add(target, stride)
 
-    def _taps(self, filters: list[Vector], offset: Vector, y: int, x: int) -> Vector:
+    def _line_tap(self, filters: list[Vector], offset: Vector, x: int) -> Vector:
+        """Tap x of every filter, 0 behind the last."""
+        b, zero = self.builder, ir.Constant(I64, 0)
+        there = b.icmp_signed("<", ir.Constant(I64, x), self._word(TAPS))
+        value = self._taps(filters, offset, zero, b.select(there, ir.Constant(I64, x), zero))
+        return b.select(there, value, ir.Constant(value.type, [0.0] * self.isa.lanes))
+
+    def _taps(self, filters: list[Vector], offset: Vector, y: Vector, x: Vector) -> Vector:
         """Tap (y, x) of every filter."""
         b = self.builder
-        shift = b.add(b.mul(self._word(BY_KH), ir.Constant(I64, y)),
-                      b.mul(self._word(BY_KW), ir.Constant(I64, x)))
+        shift = b.add(b.mul(self._word(BY_KH), y), b.mul(self._word(BY_KW), x))
         shift = b.add(shift, offset)
         vector = ir.Constant(self.vector, ir.Undefined)
         for lane, start in enumerate(filters):
@@ -212,17 +273,22 @@ class _Output(Tile):
     """C = post_ops(A^T M A + bias): m x m output pixels, one vector of channels."""
 
     def __init__(self, function: ir.Function, isa: Isa, m: int) -> None:
-        super().__init__(function, isa, m * m, 1)
+        self.line = m == LINE_VARIANT
+        super().__init__(function, isa, LINE_OUTPUTS if self.line else m * m, 1)
         self.m = m
 
     def emit(self) -> None:
         address, stride, n = self._word(A), self._word(A_STEP), self.m + 2
         products = []
-        for _ in range(n * n):
+        for _ in range(LINE_OUTPUTS + LINE_TAPS - 1 if self.line else n * n):
             products.append(self._load(address, masked=False))
             address = self._add(address, stride)
-        rows = [products[n * i : n * (i + 1)] for i in range(n)]
-        outputs = [y for row in _both_ways(_Arithmetic(self).output, rows) for y in row]
+        transform = _Arithmetic(self).output
+        if self.line:
+            outputs = transform(products)
+        else:
+            rows = [products[n * i : n * (i + 1)] for i in range(n)]
+            outputs = [y for row in _both_ways(transform, rows) for y in row]
         for (cell,), value in zip(self.acc, outputs, strict=True):
             self.builder.store(value, cell)
         self._finish()

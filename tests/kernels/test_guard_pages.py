@@ -80,6 +80,14 @@ for algorithm in ("direct", "winograd"):
                 conv(src.copy(), weights.copy(), bias.copy(), out=reference)
                 assert (out == reference).all()
                 conv(src, conv.pack_weights(weights), bias, out=out)
+for kernel in ((1, 7), (7, 1), (1, 5)):
+    for size, ic, oc in [(1, 1, 1), (9, 17, 33), (17, 30, 40)]:
+        for at_end in (False, True):
+            src, weights = guarded((1, size, size, ic), at_end), guarded((oc, ic, *kernel), at_end)
+            conv = Conv2d(src.shape, weights.shape, layout="nhwc", padding=(kernel[0] // 2,
+                          kernel[1] // 2), attr=PrimitiveAttr(algorithm="winograd"))
+            out = guarded(conv.descriptor.out_shape, at_end)
+            assert (conv(src, weights, out=out) == conv(src.copy(), weights.copy())).all()
 print("ok")
 """
 

@@ -20,7 +20,12 @@ TOLERANCE = 5e-6
 
 
 def scaled_weights(rng, *shape):
-    return (rand(rng, *shape) / np.sqrt(max(1, shape[1] * 9))).astype(np.float32)
+    depth = shape[1] * shape[2] * shape[3]
+    return (rand(rng, *shape) / np.sqrt(max(1, depth))).astype(np.float32)
+
+
+kernel_sizes = st.one_of(st.just((3, 3)), st.tuples(st.just(1), st.integers(5, 8)),
+                         st.tuples(st.integers(5, 8), st.just(1)))
 
 
 @given(
@@ -28,15 +33,17 @@ def scaled_weights(rng, *shape):
     oc=st.sampled_from([0, 1, 5, 16, 64, 70, 130]), h=st.integers(3, 12),
     w=st.one_of(st.integers(3, 12), st.integers(18, 30)),
     padding=st.sampled_from([0, 1, 2, (1, 0), (0, 2, 1, 3), (4, 0, 0, 5)]),
-    large=st.booleans(), layout=st.sampled_from(["nchw", "nhwc"]), bias=st.booleans(), ops=post_ops,
-    bound=bounds, packed=st.booleans(), ls=layouts, lw=layouts, lo=layouts, seed=st.integers(0, 99),
+    large=st.booleans(), size=kernel_sizes, layout=st.sampled_from(["nchw", "nhwc"]),
+    bias=st.booleans(), ops=post_ops, bound=bounds, packed=st.booleans(), ls=layouts, lw=layouts,
+    lo=layouts, seed=st.integers(0, 99),
 )
 def test_agrees_with_float64_for_any_problem_and_layout(
-    n, ic, oc, h, w, padding, large, layout, bias, ops, bound, packed, ls, lw, lo, seed
+    n, ic, oc, h, w, padding, large, size, layout, bias, ops, bound, packed, ls, lw, lo, seed
 ):
     rng = np.random.default_rng(seed)
     h += 20 * large  # tiles of 4x4 where both sides are long
-    src, weights = rand(rng, n, ic, h, w), scaled_weights(rng, oc, ic, 3, 3)
+    h, w = max(h, size[0]), max(w, size[1])
+    src, weights = rand(rng, n, ic, h, w), scaled_weights(rng, oc, ic, *size)
     v = rand(rng, oc) if bias else None
     pads = padding if isinstance(padding, tuple) else (padding, padding)
     pads = pads if len(pads) == 4 else (pads[0], pads[0], pads[1], pads[1])
@@ -70,6 +77,19 @@ def test_what_auto_chooses_keeps_its_error_bound(size, ic, oc):
     assert np.abs(conv(src, weights) - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("size", [(1, 7), (7, 1), (1, 5), (8, 1)])
+@pytest.mark.parametrize(("side", "ic", "oc"), [(17, 224, 256), (73, 64, 64)])
+def test_lines_keep_the_error_bound_too(size, side, ic, oc):
+    rng = np.random.default_rng(side)
+    src, weights = rand(rng, 1, side, side, ic), scaled_weights(rng, oc, ic, *size)
+    pads = (size[0] // 2, size[1] // 2)
+    conv = Conv2d(src.shape, weights.shape, padding=pads, layout="nhwc")
+    assert conv.kernel_name.startswith(f"winograd_f{4 if size[0] > 1 else 1}x")
+    expected = conv2d(src.transpose(0, 3, 1, 2), weights, None, stride=(1, 1), dilation=(1, 1),
+                      padding=(pads[0], pads[0], pads[1], pads[1]), groups=1).transpose(0, 2, 3, 1)
+    assert np.abs(conv(src, weights) - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
 @pytest.fixture(scope="module")
 def pools():
     made = [kind(n) for kind in (OmpLikePool, EigenLikePool) for n in (1, 2, 3, 8)]
@@ -79,10 +99,13 @@ def pools():
 
 
 @pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
-@pytest.mark.parametrize(("size", "ic", "oc"), [(29, 40, 70), (14, 64, 200), (13, 600, 33)])
-def test_created_for_n_run_on_m_gives_the_same_bits(size, ic, oc, pools):
+@pytest.mark.parametrize(("size", "ic", "oc", "kernel"), [
+    (29, 40, 70, (3, 3)), (14, 64, 200, (3, 3)), (13, 600, 33, (3, 3)), (17, 40, 70, (1, 7)),
+    (21, 30, 70, (6, 1)),
+])
+def test_created_for_n_run_on_m_gives_the_same_bits(size, ic, oc, kernel, pools):
     rng = np.random.default_rng(4)
-    src, weights, v = rand(rng, 2, size, size, ic), rand(rng, oc, ic, 3, 3), rand(rng, oc)
+    src, weights, v = rand(rng, 2, size, size, ic), rand(rng, oc, ic, *kernel), rand(rng, oc)
     strided = np.asfortranarray(src)
     reference = None
     for bound in (None, 0, 1, 2, 3, 8):
@@ -118,10 +141,21 @@ def test_the_rule_looks_at_the_shape_and_the_attributes_alone():
     assert name(56, 64, PrimitiveAttr(algorithm="direct")) == "direct"
     assert name(7, 4, WINOGRAD) == name(7, 4, WINOGRAD, layout="nchw") == "winograd_f2x2"
 
+    def line(kernel, height=17, width=17, channels=32, attr=PrimitiveAttr()):  # noqa: B008
+        made = Conv2d((1, height, width, channels), (32, channels, *kernel), layout="nhwc",
+                      padding=(kernel[0] // 2, kernel[1] // 2), attr=attr)
+        return made.kernel_name.split("_f32")[0]
+
+    assert line((1, 7)) == line((1, 5)) == line((1, 7), height=2) == "winograd_f1x4"
+    assert line((7, 1)) == line((7, 1), width=2) == "winograd_f4x1"
+    assert line((1, 7), width=8) == line((1, 3)) == line((1, 9)) == line((1, 7), channels=8) == (
+        "direct")
+    assert line((1, 7), width=8, channels=2, attr=WINOGRAD) == "winograd_f1x4"
+
 
 @pytest.mark.parametrize("options", [{"stride": 2}, {"dilation": 2}, {"groups": 2}])
 def test_what_winograd_cannot_do_is_refused_at_creation(options):
-    with pytest.raises(ValueError, match='algorithm="winograd" needs a 3x3 kernel, stride 1'):
+    with pytest.raises(ValueError, match='algorithm="winograd" needs a 3x3 kernel, or one of 1x5'):
         Conv2d((1, 9, 9, 8), (8, 8 // options.get("groups", 1), 3, 3), layout="nhwc",
                attr=WINOGRAD, **options)
     with pytest.raises(ValueError, match="3x3"):

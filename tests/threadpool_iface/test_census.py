@@ -76,12 +76,13 @@ def test_a_running_region_is_seen():
 def test_the_size_has_a_reason(make, why, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with make() as pool, threadpool(pool):
-        assert use_of(pool).why == why
+        # Equal pools of other tests may not have been collected yet.
+        assert why in {use.why for use in who().pools if use.pool == repr(pool)}
 
 
 def test_a_size_from_the_environment_is_named(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2,1")
-    with OmpLikePool() as pool:
+    with OmpLikePool(blocktime=31) as pool:
         assert use_of(pool).why == "OMP_NUM_THREADS"
 
 

@@ -20,7 +20,7 @@ LLVM = sorted(glob.glob("/usr/lib/llvm-*/lib/libomp.so")) + sorted(
 
 def python(code: str, **env: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True,
-                          text=True, check=False, timeout=60, env={**os.environ, **env})
+                          text=True, check=False, timeout=300, env={**os.environ, **env})
 
 
 def test_runtime_says_which_library_it_is():

@@ -43,8 +43,12 @@ from .packing import pack_task
 @kernel
 def _tile_corner(context, tile):
     """(image, first output row, first output column) of a tile."""
-    across, down, m = word(context, w.TILES_W), word(context, w.TILES_H), word(context, w.M)
-    return tile // (across * down), m * (tile // across % down), m * (tile % across)
+    across, down = word(context, w.TILES_W), word(context, w.TILES_H)
+    image, rest = tile // (across * down), tile % (across * down)
+    row, column = rest // across, rest % across
+    if word(context, w.VERTICAL) != 0:
+        row, column = rest % down, rest // down
+    return image, word(context, w.OUTPUTS_H) * row, word(context, w.OUTPUTS_W) * column
 
 
 @kernel
@@ -58,74 +62,79 @@ def _copy_patch(context, scratch, position, address):
 
 
 @kernel
-def _transform_input(context, scratch, tile, row):
-    """Tile number `tile` into row `row` of V."""
-    image, y, x = _tile_corner(context, tile)
+def _transform_input(context, scratch, image, y, x, row):
+    """The tile whose first output is (y, x) into row `row` of V."""
     y, x = y - word(context, w.PAD_TOP), x - word(context, w.PAD_LEFT)
-    by_h, by_w, n = word(context, w.SRC_H), word(context, w.SRC_W), word(context, w.M) + 2
+    by_h, by_w = word(context, w.SRC_H), word(context, w.SRC_W)
+    height, width = word(context, w.POSITIONS_H), word(context, w.POSITIONS_W)
     source = word(context, w.SRC) + image * word(context, w.SRC_N) + y * by_h + x * by_w
     ih, iw = word(context, w.IH), word(context, w.IW)
     contiguous = word(context, w.SRC_C) == 4
-    for i in range(n):
-        for j in range(n):
+    for i in range(height):
+        for j in range(width):
             address = scratch + word(context, w.LINES)
             if 0 <= y + i < ih and 0 <= x + j < iw:
                 address = source + i * by_h + j * by_w
                 if not contiguous:
-                    address = _copy_patch(context, scratch, n * i + j, address)
-            store_i64(scratch + w.ADDRESSES + 8 * (n * i + j), address)
+                    address = _copy_patch(context, scratch, width * i + j, address)
+            store_i64(scratch + w.ADDRESSES + 8 * (width * i + j), address)
     args = scratch + w.INPUT_ARGS
     store_i64(args + 8 * winograd.V, scratch + word(context, w.V) + row * word(context, w.V_ROW))
-    call_microkernel(word(context, w.INPUT_TRANSFORM), word(context, w.M), 0, args)
+    call_microkernel(word(context, w.INPUT_TRANSFORM), word(context, w.VARIANT), 0, args)
 
 
 @kernel
 def _fill_offsets(context, scratch, tile, row):
-    """Offsets of a tile's m x m outputs from the output's first element, or of the dump line."""
+    """Offsets of a tile's outputs from the output's first element, or of the dump line."""
     image, y, x = _tile_corner(context, tile)
-    by_h, by_w, m = word(context, w.DST_H), word(context, w.DST_W), word(context, w.M)
+    by_h, by_w = word(context, w.DST_H), word(context, w.DST_W)
+    height, width = word(context, w.OUTPUTS_H), word(context, w.OUTPUTS_W)
     corner = image * word(context, w.DST_N) + y * by_h + x * by_w
     dump = scratch + word(context, w.LINES) + word(context, w.V_ROW) - word(context, w.DST)
     offsets = scratch + w.OUT_OFFSETS + row * w.TILE_OFFSETS
-    for i in range(m):
-        for j in range(m):
+    for i in range(height):
+        for j in range(width):
             inside = y + i < word(context, w.OH) and x + j < word(context, w.OW)
-            store_i64(offsets + 8 * (m * i + j), corner + i * by_h + j * by_w if inside else dump)
+            here = corner + i * by_h + j * by_w
+            store_i64(offsets + 8 * (width * i + j), here if inside else dump)
 
 
 @kernel
 def _multiply(context, scratch, tiles, panel, nv):
     """The products of all xi, for the tiles of a block and one panel."""
     args, ic, kc = scratch + w.GEMM_ARGS, word(context, w.IC), word(context, w.KC)
-    n = word(context, w.M) + 2
+    points = word(context, w.POSITIONS_H) * word(context, w.POSITIONS_W)
+    groups = word(context, w.TAP_GROUPS)
     width = 4 * word(context, w.LANES) * nv
     packed = word(context, w.PACKED) + panel * word(context, w.PANEL_BYTES)
     products = scratch + word(context, w.PRODUCTS)
     mr = (word(context, w.MR_TABLE) >> (8 * (nv - 1))) & 255
     blocks = max(1, (ic + kc - 1) // kc)
     store_i64(args + 8 * emit.B_STRIDE, width)
-    for xi in range(n * n):
+    for xi in range(points):
         store_i64(args + 8 * emit.A, scratch + word(context, w.V) + xi * word(context, w.V_STRIDE))
-        store_i64(args + 8 * emit.B, packed + xi * ic * width)
+        store_i64(args + 8 * emit.B, packed + xi * ic * groups * width)
         store_i64(args + 8 * emit.P, products + xi * word(context, w.P_STRIDE))
         store_i64(args + 8 * emit.C, products + xi * word(context, w.P_STRIDE))
-        for block in range(blocks):
+        for part in range(groups * blocks):
+            group, block = part // blocks, part % blocks
             start = balance(ic, blocks, block)
-            store_i64(scratch + w.SEGMENT, 4 * start)
-            store_i64(scratch + w.SEGMENT + 8, start)
+            # The second half of the taps meets the inputs of the next tile, in the next row.
+            store_i64(scratch + w.SEGMENT, group * word(context, w.V_ROW) + 4 * start)
+            store_i64(scratch + w.SEGMENT + 8, group * ic + start)
             store_i64(args + 8 * emit.LENGTH, balance(ic, blocks, block + 1) - start)
-            store_i64(args + 8 * emit.FIRST, 1 if block == 0 else 0)
-            store_i64(args + 8 * emit.LAST, 1 if block == blocks - 1 else 0)
+            store_i64(args + 8 * emit.FIRST, 1 if part == 0 else 0)
+            store_i64(args + 8 * emit.LAST, 1 if part == groups * blocks - 1 else 0)
             tile_rows(word(context, w.MICROKERNEL), args, tiles, mr, nv, scratch + w.V_ROWS,
                       scratch + w.P_ROWS, scratch + w.P_ROWS)
 
 
 @kernel
 def _move_results(context, scratch, offsets, channel, valid, load):
-    """Copy m x m pixels of `valid` channels between a buffer and an output of any strides."""
-    by_c, m = word(context, w.DST_C), word(context, w.M)
+    """Copy a tile's pixels of `valid` channels between a buffer and an output of any strides."""
+    by_c, pixels = word(context, w.DST_C), word(context, w.OUTPUTS_H) * word(context, w.OUTPUTS_W)
     results, target = scratch + word(context, w.RESULTS), word(context, w.DST) + channel * by_c
-    for i in range(m * m):
+    for i in range(pixels):
         outside = target + load_i64(offsets + 8 * i)
         if load_i64(offsets + 8 * i) == _dump_offset(context, scratch):
             continue
@@ -153,25 +162,45 @@ def _transform_output(context, scratch, row, channel, valid, products):
     if word(context, w.DST_C) == 4:
         store_i64(args + 8 * emit.C, word(context, w.DST) + 4 * channel)
         store_i64(args + 8 * emit.C_OFFSETS, offsets)
-        call_microkernel(word(context, w.OUTPUT_TRANSFORM), word(context, w.M), 0, args)
+        call_microkernel(word(context, w.OUTPUT_TRANSFORM), word(context, w.VARIANT), 0, args)
         return
     if word(context, w.NEEDS_OUT) != 0:
         _move_results(context, scratch, offsets, channel, valid, True)
     store_i64(args + 8 * emit.C, scratch + word(context, w.RESULTS))
     # Offsets of consecutive vectors, which the last tile of a full block does not need.
     table = scratch + w.OUT_OFFSETS + w.MAX_BLOCK * w.TILE_OFFSETS
-    for i in range(word(context, w.M) * word(context, w.M)):
+    for i in range(word(context, w.OUTPUTS_H) * word(context, w.OUTPUTS_W)):
         store_i64(table + 8 * i, 4 * word(context, w.LANES) * i)
     store_i64(args + 8 * emit.C_OFFSETS, table)
-    call_microkernel(word(context, w.OUTPUT_TRANSFORM), word(context, w.M), 0, args)
+    call_microkernel(word(context, w.OUTPUT_TRANSFORM), word(context, w.VARIANT), 0, args)
     _move_results(context, scratch, offsets, channel, valid, False)
+
+
+@kernel
+def _transform_inputs(context, scratch, first_tile, tiles):
+    """The tiles of a block, and where taps come in two parts those behind the ends of lines."""
+    vertical, halves = word(context, w.VERTICAL) != 0, word(context, w.TAP_GROUPS) > 1
+    along = word(context, w.TILES_H) if vertical else word(context, w.TILES_W)
+    row = 0
+    for i in range(tiles):
+        image, y, x = _tile_corner(context, first_tile + i)
+        store_i64(scratch + w.V_ROWS + 8 * i, row * word(context, w.V_ROW))
+        _transform_input(context, scratch, image, y, x, row)
+        row += 1
+        if halves and (i == tiles - 1 or (first_tile + i + 1) % along == 0):
+            if vertical:
+                y += word(context, w.OUTPUTS_H)
+            else:
+                x += word(context, w.OUTPUTS_W)
+            _transform_input(context, scratch, image, y, x, row)
+            row += 1
 
 
 @kernel
 def _block(context, scratch, first_tile, tiles, first, end):
     """A block of tiles and the panels first..end-1."""
+    _transform_inputs(context, scratch, first_tile, tiles)
     for i in range(tiles):
-        _transform_input(context, scratch, first_tile + i, i)
         _fill_offsets(context, scratch, first_tile + i, i)
     nr, lanes, oc = word(context, w.NR), word(context, w.LANES), word(context, w.OC)
     for panel in range(first, end):
@@ -205,7 +234,6 @@ def _prepare(context, scratch):
     store_i64(inp + 8 * winograd.VECTORS, ic // lanes)
     store_i64(inp + 8 * winograd.TAIL, ic % lanes)
     for i in range(word(context, w.BLOCK)):
-        store_i64(scratch + w.V_ROWS + 8 * i, i * word(context, w.V_ROW))
         store_i64(scratch + w.P_ROWS + 8 * i, i * 4 * word(context, w.NR))
     for c in range(ic):
         store_f32(scratch + word(context, w.LINES) + 4 * c, 0.0)

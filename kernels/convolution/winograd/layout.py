@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 (
-    # The kernels: the GEMM's tiles, the two transforms, and M, the side of a tile of outputs.
+    # The kernels: the GEMM's tiles, the transforms and which variant of them; `geometry` says what
+    # a tile's outputs, positions and groups are, and which way tiles are counted.
     MICROKERNEL, MR_TABLE, LANES, NR, FILTER_TRANSFORM, INPUT_TRANSFORM,
-    OUTPUT_TRANSFORM, M,
+    OUTPUT_TRANSFORM, VARIANT, OUTPUTS_H, OUTPUTS_W, POSITIONS_H, POSITIONS_W, TAP_GROUPS, TAPS,
+    VERTICAL,
     BATCH, IH, IW, OH, OW, IC, OC, PAD_TOP, PAD_LEFT,
     # Tiles along the height and width of an image, tiles in a block, K block, panels.
     TILES_H, TILES_W, BLOCK, KC, PANELS, PANEL_BYTES,
@@ -18,7 +20,7 @@ from __future__ import annotations
     # Byte offsets into the scratchpad, counted from the context.
     PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
     CALL,
-) = range(42)
+) = range(49)
 
 (
     # Addresses and byte strides of the call, arrays in the order n, h, w, c; weights in oc, ic, kh,
