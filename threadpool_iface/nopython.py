@@ -5,8 +5,9 @@ its extension entry point before it links anything, so a function loaded from th
 when it is the first thing a process runs. Only this module of the package imports numba's parts,
 and only when asked.
 
-Call them from functions compiled with `nogil=True`: a region entered with the GIL held deadlocks
-as soon as one of its tasks needs it.
+Call the `tpi_` functions from functions compiled with `nogil=True`: a region entered with the GIL
+held deadlocks as soon as one of its tasks needs it. `parallel_for` and its like, which `init` makes
+known to numba as well, release the GIL themselves.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from numba.core import types
 from .native import ffi, lib
 
 _SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_pool_run_together", "tpi_barrier",
-            "tpi_in_parallel", "tpi_max_threads")
+            "tpi_in_parallel", "tpi_max_threads", "tpi_nopython_parallel", "tpi_nopython_for",
+            "tpi_nopython_keep_error", "tpi_nopython_raise_kept", "tpi_nopython_raise_code")
 
 
 def init() -> None:
-    """Make the symbols known to LLVM in this process. Idempotent."""
+    """Make the symbols known to LLVM, and regions to numba, in this process. Idempotent."""
     for name in _SYMBOLS:
         binding.add_symbol(name, int(ffi.cast("uintptr_t", ffi.addressof(lib, name))))
+    from .user_kernels import nopython_calls  # noqa: F401 - importing registers them
 
 
 init()

@@ -7,7 +7,8 @@ one after the other on the calling thread, in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
+from functools import reduce
+from itertools import accumulate, count
 from math import prod
 from typing import Any
 
@@ -17,10 +18,12 @@ from .decomposition import balance211
 from .errors import check
 from .native import ffi, lib
 from .region import MAX_TASKS, known_native, run_region
+from .user_kernels.chunk_size import chunk_size
+from .user_kernels.dispatch import chunks_launcher_of, launcher_of
+from .user_kernels.options import NOT_GIVEN, SCHEDULES
 
 MAX_DIMS = 6
 _NO_CONTEXT = ffi.NULL
-_SCHEDULES = (None, "static", "dynamic")
 
 #: Pieces for each thread of a dynamic schedule without a grain. A guess: the last piece then costs
 #: at most about an eighth of a thread's share.
@@ -62,7 +65,12 @@ def parallel(nthr: int, task: Any, *args: Any) -> None:
         if code := lib.tpi_parallel(nthr, native, _NO_CONTEXT):
             check(code, get_threadpool())
         return
-    nthr = checked_int(nthr, "nthr", 0, MAX_TASKS) or get_max_threads()
+    launch = launcher_of("tasks", task, len(args))
+    nthr = checked_int(nthr, "nthr", 0, MAX_TASKS)
+    if launch is not None:
+        launch(nthr, *args)
+        return
+    nthr = nthr or get_max_threads()
     run_region(lambda native, ctx: lib.tpi_parallel(nthr, native, ctx), task, args, get_threadpool)
 
 
@@ -94,16 +102,27 @@ def parallel_for(
     ------
     As `parallel`; a dynamic schedule starts no range after a failure.
     """
+    launch = launcher_of("loop", body, len(args))
+    if launch is not None and (
+        type(n) is int and n >= 0 and grain is None and schedule is None
+        and max_num_threads is None and cost is None
+    ):
+        launch(n, NOT_GIVEN, 0, NOT_GIVEN, 0.0, *args)
+        return
     n = checked_int(n, "n", 0)
     if not callable(body):
         raise TypeError(f"body must be callable, not {body!r}")
     if grain is not None:
         grain = checked_int(grain, "grain", 1)
-    if schedule not in _SCHEDULES:
+    if schedule not in SCHEDULES:
         raise ValueError(f'schedule must be "static", "dynamic" or None, not {schedule!r}')
     if max_num_threads is not None:
         max_num_threads = checked_int(max_num_threads, "max_num_threads", 0)
     _check_cost(cost, grain)
+    if launch is not None:
+        launch(n, NOT_GIVEN if grain is None else grain, SCHEDULES[schedule],
+               NOT_GIVEN if max_num_threads is None else max_num_threads, float(cost or 0), *args)
+        return
     if n == 0:
         return
     if max_num_threads == 0:
@@ -185,6 +204,10 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
         raise ValueError(f"dims must have 1 to {MAX_DIMS} entries, not {len(extents)}")
     if not callable(body):
         raise TypeError(f"body must be callable, not {body!r}")
+    launch = launcher_of(f"grid{len(extents)}", body, len(args))
+    if launch is not None:
+        launch(*extents, *args)
+        return
 
     def points(begin: int, end: int) -> None:
         for linear in range(begin, end):
@@ -195,3 +218,110 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
             body(*reversed(point), *args)
 
     parallel_for(prod(extents), points)
+
+
+def parallel_reduce(
+    n: int, body: Callable[..., Any], init: Any, *args: Any, combine: Callable[[Any, Any], Any],
+    grain: int | None = None,
+) -> Any:
+    """`body(0, n, init, *args)`, in chunks whose results are combined in order.
+
+    Equals, for the ranges that items are cut into: `combine(combine(p0, p1), p2)` and so on, with
+    `p = body(begin, end, init, *args)`. The cut comes from `n` and `grain` alone, so the result has
+    the same bits on every pool and for every number of threads.
+
+    Parameters
+    ----------
+    n : int
+        Items; the result for 0 is `init`.
+    body : callable
+        Called with half-open ranges, `init` and `args`; returns the range's result.
+    init
+        Every range starts from it, so it must change nothing: `combine(init, p)` is `p`.
+    combine : callable
+        `combine(a, b)` of two results, `a` of the items before those of `b`.
+    grain : int, optional
+        Items of a chunk. None: about 64 chunks, 256 for 65536 items and more.
+
+    Raises
+    ------
+    As `parallel_for`.
+    """
+    launch = chunks_launcher_of("reduce", (body, combine), len(args))
+    n, grain = _checked_chunks(n, body, combine, grain)
+    if launch is not None:
+        return launch(n, NOT_GIVEN if grain is None else grain, init, *args)
+    ranges = _chunks(n, grain)
+    partials = [init] * len(ranges)
+
+    def run(first: int, last: int) -> None:
+        for i in range(first, last):
+            partials[i] = body(*ranges[i], init, *args)
+
+    parallel_for(len(ranges), run, grain=1, schedule="dynamic")
+    return reduce(combine, partials) if partials else init
+
+
+def parallel_scan(
+    n: int, body: Callable[..., Any], init: Any, *args: Any, combine: Callable[[Any, Any], Any],
+    grain: int | None = None, total: Callable[..., Any] | None = None,
+) -> Any:
+    """`body(0, n, init, *args)` for a body that carries a value from item to item: a scan.
+
+    The body is given a range and the value carried into it, writes what belongs to each item, and
+    returns the value carried out. Two passes over chunks, which are those of `parallel_reduce`: the
+    first starts each from `init` and combines what they return, the second starts each from that.
+    The result is what the last one returns.
+
+    Parameters
+    ----------
+    n, init, combine, grain
+        As in `parallel_reduce`.
+    body : callable
+        `body(begin, end, carry, *args)`. Called twice for most ranges, so what it writes must not
+        be what it reads, unless `total` is given.
+    total : callable, optional
+        `total(begin, end, init, *args)` returns what `body` would and writes nothing: it takes the
+        body's place in the first pass, for scans in place or for speed.
+
+    Raises
+    ------
+    As `parallel_for`.
+    """
+    first_pass = body if total is None else total
+    launch = chunks_launcher_of("scan", (body, combine, first_pass), len(args))
+    n, grain = _checked_chunks(n, body, combine, grain)
+    if not callable(first_pass):
+        raise TypeError(f"total must be callable or None, not {total!r}")
+    if launch is not None:
+        return launch(n, NOT_GIVEN if grain is None else grain, init, *args)
+    ranges = _chunks(n, grain)
+    totals, results = [init] * len(ranges), [init] * len(ranges)
+
+    def sum_up(first: int, last: int) -> None:
+        for i in range(first, last):
+            totals[i] = first_pass(*ranges[i], init, *args)
+
+    def run(first: int, last: int) -> None:
+        for i in range(first, last):
+            results[i] = body(*ranges[i], carries[i], *args)
+
+    parallel_for(max(len(ranges) - 1, 0), sum_up, grain=1, schedule="dynamic")
+    carries = list(accumulate(totals[:-1], combine, initial=init))
+    parallel_for(len(ranges), run, grain=1, schedule="dynamic")
+    return results[-1] if results else init
+
+
+def _checked_chunks(
+    n: int, body: Any, combine: Any, grain: int | None
+) -> tuple[int, int | None]:
+    n = checked_int(n, "n", 0)
+    for name, function in (("body", body), ("combine", combine)):
+        if not callable(function):
+            raise TypeError(f"{name} must be callable, not {function!r}")
+    return n, None if grain is None else checked_int(grain, "grain", 1)
+
+
+def _chunks(n: int, grain: int | None) -> list[tuple[int, int]]:
+    size = chunk_size(n) if grain is None else grain
+    return [(begin, min(n, begin + size)) for begin in range(0, n, size)]

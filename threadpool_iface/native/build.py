@@ -23,6 +23,13 @@ tpi_pool *tpi_python_pool_new(int64_t key, int32_t num_threads, uint64_t flags);
 const char *tpi_sources_digest(void);
 const char *tpi_capsule_name(void);
 uintptr_t tpi_capsule_destructor(void);
+int32_t tpi_nopython_parallel(int64_t nthr, tpi_task task, void *ctx);
+int32_t tpi_nopython_for(int64_t n, int64_t grain, int32_t schedule, int64_t max_num_threads,
+                         double cost, tpi_range_task run, void *ctx);
+void *tpi_nopython_keep_error(void);
+void tpi_nopython_raise_kept(void *kept);
+void tpi_nopython_raise_code(int32_t code, int32_t is_loop, int64_t n, int64_t grain,
+                             int64_t max_num_threads);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
 extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
 extern "Python" int32_t tpi_python_finish(void *);
@@ -47,10 +54,11 @@ def _relative(path: Path) -> str:
 ffi = FFI()
 ffi.cdef(declarations(HERE / "include" / "threadpool_iface.h"))
 ffi.cdef(declarations(HERE / "src" / "pools.h"))
+ffi.cdef(declarations(HERE / "src" / "ranges.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "capsule.h"\n#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "capsule.h"\n#include "nopython.h"\n#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],
