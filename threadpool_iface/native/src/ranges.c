@@ -1,7 +1,7 @@
 /* A dynamic loop gives every task a share of its own and lets those who have finished theirs take from
  * others: in a loop that is run again and again each thread so meets the items that it has in its
- * cache. Shares are counted in pieces: of a grain where there is one, else of one item, and then what
- * is taken at a time grows until it is worth measuring. */
+ * cache. Shares are counted in pieces: of a grain where there is one, else of one item, and then each
+ * task measures what it runs and takes so many at a time as tpi_block_size finds worth scheduling. */
 #define _GNU_SOURCE
 #include "ranges.h"
 
@@ -16,7 +16,10 @@
 
 /* Long enough for the clock's own 10 ns not to count, short against what a region costs. A guess. */
 static const double PROBE_CYCLES = 3000.0;
-static const int64_t PROBE_GROWTH = 4;
+/* What is taken next is at most so many times the last, which a loop of growing items needs. */
+static const int64_t GROWTH = 4;
+/* About a millisecond: longer ones save nothing, balance worse and make Ctrl-C wait. */
+static const double MOST_CYCLES = 2e6;
 #define SHARES_ON_STACK 32
 
 typedef struct {
@@ -28,9 +31,9 @@ typedef struct {
     tpi_range_task run;
     void *ctx;
     int64_t n, grain, pieces;
-    share *shares;          /* NULL: static */
-    _Atomic int64_t block;  /* pieces to take at a time; 0: to be measured */
-    _Atomic int32_t over;   /* a range failed, or the caller was interrupted */
+    share *shares; /* NULL: static */
+    bool measured;
+    _Atomic int32_t over; /* a range failed, or the caller was interrupted */
 } loop;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -74,25 +77,27 @@ static double cycles_of(uint64_t ticks) {
     return (double)ticks * ((double)(UINT64_C(1) << 27) / (double)TPI_POLL_TICKS);
 }
 
-static int32_t probe(loop *l, int64_t begin, int64_t end, int32_t nthr, int64_t *size) {
+/* How many pieces to take after `count` of them took `cycles`. */
+static int64_t next_size(const loop *l, int64_t size, int64_t count, double cycles, int32_t nthr) {
+    if (cycles < PROBE_CYCLES) return size * GROWTH;
+    double each = cycles / (double)count;
+    int64_t most = each < MOST_CYCLES ? (int64_t)(MOST_CYCLES / each) : 1;
+    return least(least(most, size * GROWTH), tpi_block_size(l->pieces, each, nthr));
+}
+
+static int32_t run_measured(loop *l, int64_t begin, int64_t end, int32_t nthr, int64_t *size) {
     uint64_t start = tpi_ticks();
     int32_t code = run_pieces(l, begin, end);
-    double cycles = cycles_of(tpi_ticks() - start);
-    if (cycles < PROBE_CYCLES) {
-        *size *= PROBE_GROWTH;
-    } else {
-        *size = tpi_block_size(l->pieces, cycles / (double)(end - begin), nthr);
-        atomic_store_explicit(&l->block, *size, memory_order_relaxed);
-    }
+    *size = next_size(l, *size, end - begin, cycles_of(tpi_ticks() - start), nthr);
     return code;
 }
 
-static int32_t run_share(loop *l, share *s, int32_t nthr, int64_t *probe_size) {
+static int32_t run_share(loop *l, share *s, int32_t nthr, int64_t *size) {
     int32_t code = 0;
-    while (!code && !atomic_load_explicit(&l->over, memory_order_relaxed)) {
-        int64_t block = atomic_load_explicit(&l->block, memory_order_relaxed), begin, end;
-        if (!claim(s, block ? block : *probe_size, &begin, &end)) break;
-        code = block ? run_pieces(l, begin, end) : probe(l, begin, end, nthr, probe_size);
+    int64_t begin, end;
+    while (!code && !atomic_load_explicit(&l->over, memory_order_relaxed) &&
+           claim(s, *size, &begin, &end)) {
+        code = l->measured ? run_measured(l, begin, end, nthr, size) : run_pieces(l, begin, end);
         if (end < s->end && is_over(l)) break;
     }
     if (code) atomic_store_explicit(&l->over, 1, memory_order_relaxed);
@@ -101,10 +106,10 @@ static int32_t run_share(loop *l, share *s, int32_t nthr, int64_t *probe_size) {
 
 static int32_t dynamic_task(void *ctx, int32_t ithr, int32_t nthr) {
     loop *l = ctx;
-    int64_t probe_size = 1;
+    int64_t size = 1;
     int32_t code = 0;
     for (int32_t i = 0, other = ithr; i < nthr && !code; ++i) {
-        code = run_share(l, &l->shares[other], nthr, &probe_size);
+        code = run_share(l, &l->shares[other], nthr, &size);
         if (++other == nthr) other = 0;
     }
     return code;
@@ -151,6 +156,6 @@ int32_t tpi_for(int64_t n, int64_t grain, int32_t schedule, int64_t most, double
     bool is_static = schedule == TPI_STATIC ||
                      (schedule == TPI_ANY_SCHEDULE && given && !(cost > 0));
     if (is_static) return tpi_pool_parallel(pool, tasks, static_task, &l);
-    atomic_init(&l.block, given ? 1 : 0);
+    l.measured = !given;
     return run_dynamic(&l, pool, tasks);
 }
