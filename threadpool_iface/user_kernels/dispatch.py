@@ -10,7 +10,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-_ATTRIBUTE = "_threadpool_iface_launchers"
+from .options import MAX_DIMS
+
+#: The attribute of a body in which the launchers of each kind are, by what else tells them apart.
+ATTRIBUTES = {kind: f"_threadpool_iface_{kind}" for kind in ("tasks", "loop", "reduce", "scan")} | {
+    f"grid{ndim}": f"_threadpool_iface_grid{ndim}" for ndim in range(1, MAX_DIMS + 1)
+}
 
 
 def launcher_of(kind: str, body: Any, arity: int) -> Callable[..., Any] | None:
@@ -19,9 +24,9 @@ def launcher_of(kind: str, body: Any, arity: int) -> Callable[..., Any] | None:
     None if `body` is not compiled: it is a Python callable then, or an error.
     """
     try:
-        return body.__dict__[_ATTRIBUTE][kind, arity]  # type: ignore[no-any-return]
+        return body.__dict__[ATTRIBUTES[kind]][arity]  # type: ignore[no-any-return]
     except (AttributeError, KeyError):
-        return _new_launcher(kind, (body,), arity)
+        return _new_launcher(kind, (body,), arity, arity)
 
 
 def chunks_launcher_of(
@@ -29,9 +34,9 @@ def chunks_launcher_of(
 ) -> Callable[..., Any] | None:
     """The same for a region of several functions; None unless all of them are compiled."""
     try:
-        return bodies[0].__dict__[_ATTRIBUTE][kind, bodies, arity]  # type: ignore[no-any-return]
+        return bodies[0].__dict__[ATTRIBUTES[kind]][bodies, arity]  # type: ignore[no-any-return]
     except (AttributeError, KeyError, TypeError):  # TypeError: a callable that cannot be hashed
-        return _new_launcher(kind, bodies, arity)
+        return _new_launcher(kind, bodies, arity, (bodies, arity))
 
 
 def is_compiled(function: Any) -> bool:
@@ -42,13 +47,12 @@ def is_compiled(function: Any) -> bool:
 
 
 def _new_launcher(
-    kind: str, bodies: tuple[Any, ...], arity: int
+    kind: str, bodies: tuple[Any, ...], arity: int, key: Any
 ) -> Callable[..., Any] | None:
     if not all(map(is_compiled, bodies)):
         return None
     from .launchers import new_launcher
 
-    launchers = bodies[0].__dict__.setdefault(_ATTRIBUTE, {})
-    key = (kind, arity) if len(bodies) == 1 else (kind, bodies, arity)
+    launchers = bodies[0].__dict__.setdefault(ATTRIBUTES[kind], {})
     # setdefault is atomic: of several threads' launchers one stays.
     return launchers.setdefault(key, new_launcher(kind, bodies, arity))  # type: ignore[no-any-return]

@@ -12,10 +12,10 @@ from typing import Any
 
 from numba import njit
 
-from ..parallel import MAX_DIMS
 from .chunks import reducing, scanning
 from .disk_cache import cache_beside
 from .identity import identify
+from .options import MAX_DIMS
 from .points import walking
 from .regions import run_loop, run_tasks
 

@@ -18,17 +18,10 @@ from numba.core.errors import TypingError
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, Signature, infer_global, signature
 
-from ..parallel import (
-    MAX_DIMS,
-    parallel,
-    parallel_for,
-    parallel_nd,
-    parallel_reduce,
-    parallel_scan,
-)
+from ..parallel import parallel, parallel_for, parallel_nd, parallel_reduce, parallel_scan
 from .bodies import Body, resolve
 from .chunks import reducing, scanning
-from .options import NOT_GIVEN, SCHEDULES
+from .options import MAX_DIMS, NOT_GIVEN, SCHEDULES
 from .points import walking
 from .regions import RANGE_NUMBERS, TASK_NUMBERS, emit_loop, emit_tasks
 

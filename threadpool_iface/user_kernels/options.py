@@ -5,6 +5,9 @@ from __future__ import annotations
 from ..arguments import checked_int
 from ..native import lib
 
+#: Dimensions of parallel_nd's largest grid.
+MAX_DIMS = 6
+
 #: `TPI_NOT_GIVEN`: stands for None where the core takes a number.
 NOT_GIVEN = -(2**63)
 
