@@ -1,7 +1,9 @@
-"""Regions for Python callers: parallel, parallel_for, parallel_nd.
+"""Regions: parallel, parallel_for, parallel_nd, parallel_reduce, parallel_scan.
 
 They run on the calling thread's effective pool. Without a pool, and inside a region, the tasks run
-one after the other on the calling thread, in order.
+one after the other on the calling thread, in order. A body compiled with numba's `@njit` is run by
+a launcher of its own, without the GIL; `user_kernels` has those, and what makes the same functions
+callable from compiled code.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from .user_kernels.options import MAX_DIMS, NOT_GIVEN, SCHEDULES
 
 _NO_CONTEXT = ffi.NULL
 _LOOP = ATTRIBUTES["loop"]
+_GRIDS = {ndim: f"grid{ndim}" for ndim in range(1, MAX_DIMS + 1)}
 
 #: Pieces for each thread of a dynamic schedule without a grain. A guess: the last piece then costs
 #: at most about an eighth of a thread's share.
@@ -37,11 +40,11 @@ def parallel(nthr: int, task: Any, *args: Any) -> None:
     ----------
     nthr : int
         Number of tasks, whatever the pool's size; 0 means `get_max_threads()`.
-    task : callable, numba cfunc or cffi pointer to `tpi_task`
+    task : callable, njit function, numba cfunc or cffi pointer to `tpi_task`
         A native task, `int32_t(void *, int32_t ithr, int32_t nthr)`, gets a null context, runs
         without the GIL, and fails by returning a positive code.
     *args
-        Passed to a Python task.
+        Passed to a Python task or an njit function.
 
     All tasks complete before it returns; they need not overlap. Any number of threads may call it
     at once.
@@ -49,8 +52,8 @@ def parallel(nthr: int, task: Any, *args: Any) -> None:
     Raises
     ------
     BaseException
-        What the first failing Python task raised, with a note naming the task, once every running
-        task has ended; no task starts after a failure.
+        What the first failing task raised, once every running task has ended; no task starts after
+        a failure. A Python task's has a note that names the task.
     TaskError
         A native task failed; `code` is what it returned.
     TypeError, ValueError
@@ -90,7 +93,8 @@ def parallel_for(
         Items of the smallest range worth scheduling: ranges hold whole grains, but for the last.
     schedule : "static", "dynamic" or None
         One range for each thread (`balance211`), or more and smaller ones, of one grain each, that
-        threads take as they get free. None is static.
+        threads take as they get free. None is static, but for an njit function without a grain:
+        threads then measure what its items take, and take as many at a time as are worth it.
     max_num_threads : int, optional
         Use at most so many tasks. 0: one range, on the calling thread, never through a pool.
     cost : float, optional
@@ -201,6 +205,8 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
     ------
     As `parallel`; TypeError or ValueError if `dims` is not 1 to 6 integers of at least 0.
     """
+    if type(dims) is tuple and _run_compiled_grid(dims, body, args):
+        return
     if isinstance(dims, (str, bytes)) or not hasattr(dims, "__iter__"):
         raise TypeError(f"dims must be a sequence of integers, not {dims!r}")
     extents = tuple(checked_int(d, f"dims[{i}]", 0) for i, d in enumerate(dims))
@@ -208,9 +214,7 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
         raise ValueError(f"dims must have 1 to {MAX_DIMS} entries, not {len(extents)}")
     if not callable(body):
         raise TypeError(f"body must be callable, not {body!r}")
-    launch = launcher_of(f"grid{len(extents)}", body, len(args))
-    if launch is not None:
-        launch(*extents, *args)
+    if _run_compiled_grid(extents, body, args):
         return
 
     def points(begin: int, end: int) -> None:
@@ -222,6 +226,19 @@ def parallel_nd(dims: Sequence[int], body: Callable[..., Any], *args: Any) -> No
             body(*reversed(point), *args)
 
     parallel_for(prod(extents), points)
+
+
+def _run_compiled_grid(dims: tuple[Any, ...], body: Any, args: tuple[Any, ...]) -> bool:
+    """Run a compiled body; False if it is none, or if there is something to be checked."""
+    for extent in dims:
+        if type(extent) is not int or extent < 0:
+            return False
+    kind = _GRIDS.get(len(dims))
+    launch = None if kind is None else launcher_of(kind, body, len(args))
+    if launch is None:
+        return False
+    launch(*(dims + args))
+    return True
 
 
 def parallel_reduce(
