@@ -140,6 +140,31 @@ def test_a_function_defined_inside_the_caller_is_a_body():
         assert caller(100) == 200
 
 
+def test_a_body_that_starts_a_region_of_itself_is_refused():
+    @njit
+    def body(begin, end, depth):
+        if depth > 0:
+            parallel_for(2, body, depth - 1)
+
+    with pytest.raises(TypingError, match="body must not start a region of itself"):
+        parallel_for(2, body, 3)
+
+
+def test_a_body_may_be_recursive():
+    @njit
+    def fibonacci(n):
+        return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+    @njit
+    def body(begin, end, out):
+        for i in range(begin, end):
+            out[i] = fibonacci(i)
+
+    out = np.zeros(8, np.int64)
+    parallel_for(8, body, out)
+    assert out.tolist() == [0, 1, 1, 2, 3, 5, 8, 13]
+
+
 def test_a_body_may_be_an_argument_of_the_caller():
     @njit
     def caller(body, n, seen):

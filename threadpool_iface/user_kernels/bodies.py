@@ -65,6 +65,8 @@ def resolve(typing_context: Any, name: str, kind: Any, arguments: tuple[Any, ...
     TypingError
         It is not an njit function, or does not compile for these types.
     """
+    if isinstance(kind, types.RecursiveCall):
+        raise TypingError(f"{name} must not start a region of itself, which cannot be compiled")
     if not isinstance(kind, types.Dispatcher):
         raise TypingError(f"{name} must be a function compiled with @njit, not {kind}")
     signature = kind.get_call_type(typing_context, arguments, {})
