@@ -22,15 +22,15 @@ from threadpool_iface import (
     threadpool,
 )
 
-from ..threadpool_iface.pools_under_test import ALL
 from .bodies import add, count_up
+from .some_pools import SOME
 
 pytestmark = pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
 
 
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=SOME)
 def pool(request):
-    with ALL[request.param]() as made, threadpool(made):
+    with SOME[request.param]() as made, threadpool(made):
         yield made
 
 
@@ -79,6 +79,16 @@ def for_refuses(where):
     parallel_for(100, refuses, where, grain=1, schedule="dynamic")
 
 
+@njit
+def fails(begin, end, x):
+    raise Refused("all of them", begin * 0 + x)
+
+
+@njit
+def nested_refuses(begin, end):
+    for_refuses(3)
+
+
 @njit(nogil=True)
 def all_kinds_refuse(kind, where):
     if kind == 0:
@@ -125,10 +135,6 @@ def test_arguments_known_at_run_time_only_arrive_too(pool):
 
 
 def test_many_failures_at_once_are_one(pool):
-    @njit
-    def fails(begin, end, x):
-        raise Refused("all of them", begin * 0 + x)
-
     for x in range(200):
         with pytest.raises(Refused) as caught:
             parallel_for(16, fails, x, grain=1, schedule="dynamic")
@@ -149,12 +155,8 @@ def test_a_compiled_caller_may_catch_it():
 
 
 def test_a_failure_in_a_nested_region_leaves_both(pool):
-    @njit
-    def outer(begin, end):
-        for_refuses(3)
-
     with pytest.raises(Refused):
-        parallel_for(10, outer)
+        parallel_for(10, nested_refuses)
 
 
 @pytest.mark.parametrize("kind", [OmpLikePool, EigenLikePool])
