@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -80,6 +82,40 @@ def test_the_gil_is_free_while_a_compiled_caller_waits():
         for _ in range(20):
             caller(seen)
     assert (seen == 20).all()
+
+
+SUBINTERPRETER = """
+import sys
+import numpy as np
+from numba import njit
+from threadpool_iface import OmpLikePool, parallel_for, threadpool
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+else:
+    import _xxsubinterpreters as interpreters
+
+@njit
+def body(begin, end, y):
+    y[begin:end] += 1
+
+@njit
+def holding_the_gil(y):
+    parallel_for(len(y), body, y)
+
+other = interpreters.create()
+y = np.zeros(100)
+with OmpLikePool(2) as pool, threadpool(pool):
+    parallel_for(100, body, y)
+    holding_the_gil(y)
+interpreters.destroy(other)
+print(y.sum())
+"""
+
+
+def test_who_holds_the_gil_is_known_beside_a_subinterpreter():
+    done = subprocess.run([sys.executable, "-c", SUBINTERPRETER], capture_output=True, text=True,
+                          check=False, timeout=100)
+    assert done.stdout == "200.0\n", done.stderr
 
 
 def test_threads_on_pools_of_their_own():

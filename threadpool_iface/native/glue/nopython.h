@@ -11,10 +11,20 @@
 #include "ranges.h"
 #include "threadpool_iface.h"
 
-/* Exported by every CPython that we run on, though not declared for the stable ABI. */
-extern int PyGILState_Check(void);
+/* The current thread state under its name from CPython 3.13 on, and before; the stable ABI declares
+ * neither. PyGILState_Check would do, but it says yes to everybody once there was a
+ * subinterpreter. */
+extern PyThreadState *PyThreadState_GetUnchecked(void) __attribute__((weak));
+extern PyThreadState *_PyThreadState_UncheckedGet(void) __attribute__((weak));
 
-static PyThreadState *release_gil(void) { return PyGILState_Check() ? PyEval_SaveThread() : NULL; }
+static int holds_gil(void) {
+    PyThreadState *current = PyThreadState_GetUnchecked ? PyThreadState_GetUnchecked()
+                                                        : _PyThreadState_UncheckedGet();
+    /* Before 3.12 it is that of whoever holds the GIL. */
+    return current && current == PyGILState_GetThisThreadState();
+}
+
+static PyThreadState *release_gil(void) { return holds_gil() ? PyEval_SaveThread() : NULL; }
 
 static void take_gil_back(PyThreadState *held) {
     if (held) PyEval_RestoreThread(held);
