@@ -29,7 +29,7 @@ from .gang import barrier
 from .iface import ASYNCHRONOUS, ThreadpoolIface
 from .latch import Latch, finish_all
 from .native import get_include, lib
-from .parallel import parallel, parallel_for, parallel_nd
+from .parallel import parallel, parallel_for, parallel_nd, parallel_reduce, parallel_scan
 from .pools import (
     EigenLikePool,
     ExecutorPool,
@@ -89,6 +89,8 @@ __all__ = [
     "parallel",
     "parallel_for",
     "parallel_nd",
+    "parallel_reduce",
+    "parallel_scan",
     "pin",
     "refresh",
     "set_default_threadpool",

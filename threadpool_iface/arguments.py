@@ -19,6 +19,8 @@ def checked_int(value: Any, name: str, low: int, high: int | None = None) -> int
     ValueError
         It is outside the range.
     """
+    if type(value) is int and low <= value and (high is None or value <= high):
+        return value  # nearly always, and the checks take longer than many a region
     # NumPy's bool has no __index__, so only Python's own needs a look.
     if isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, not {value!r}")

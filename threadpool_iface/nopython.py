@@ -5,8 +5,9 @@ its extension entry point before it links anything, so a function loaded from th
 when it is the first thing a process runs. Only this module of the package imports numba's parts,
 and only when asked.
 
-Call them from functions compiled with `nogil=True`: a region entered with the GIL held deadlocks
-as soon as one of its tasks needs it.
+Call the `tpi_` functions from functions compiled with `nogil=True`: a region entered with the GIL
+held deadlocks as soon as one of its tasks needs it. `parallel_for` and its like, which `init` makes
+known to numba as well, release the GIL themselves.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from .native import ffi, lib
 from .numba_layer.installing import install_if_asked
 
 _SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_pool_run_together", "tpi_barrier",
-            "tpi_in_parallel", "tpi_max_threads")
+            "tpi_in_parallel", "tpi_max_threads", "tpi_nopython_parallel", "tpi_nopython_for",
+            "tpi_nopython_keep_error", "tpi_nopython_raise_kept", "tpi_nopython_raise_code")
 
 
 def init() -> None:
-    """numba's extension entry point: the symbols, and the layer if the environment asks for it."""
+    """numba's extension entry point: symbols, regions, and the layer if the environment asks for it.
+    """
     add_symbols()
+    from .user_kernels import nopython_calls  # noqa: F401 - importing registers them
+
     install_if_asked()
 
 

@@ -1,5 +1,5 @@
 /* Stress of the C core, for the sanitizers and for the soak: many callers, pools and sizes, nested
- * regions, gangs, asynchronous regions, failing tasks, a default that is replaced, pools closed while
+ * regions, loops, gangs, asynchronous regions, failing tasks, a default that is replaced, pools closed while
  * in use, threads that end with a pool active. Every task must run exactly once, and must see what
  * the caller wrote before the region; the caller must see what every task wrote.
  *
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "pools.h"
+#include "ranges.h"
 
 enum { CALLERS = 4, POOLS = 7, MOST = 40 };
 
@@ -108,6 +109,35 @@ static void asynchronous_rounds(uint32_t *random, tpi_pool *pool, int may_be_clo
     }
 }
 
+/* -- a loop, checked ----------------------------------------------------------------------- */
+
+enum { ITEMS = 500 };
+
+typedef struct {
+    int64_t failing;
+    int ran[ITEMS]; /* plain: each written by the task that runs its range, read by the caller */
+} loop_state;
+
+static int32_t range_task(void *ctx, int64_t begin, int64_t end) {
+    loop_state *l = ctx;
+    for (int64_t i = begin; i < end; ++i) l->ran[i] += 1;
+    return begin <= l->failing && l->failing < end ? 77 : 0;
+}
+
+static void one_loop(uint32_t *random, int may_be_closed) {
+    loop_state l = {.failing = -1};
+    int64_t n = (next(random) >> 8) % ITEMS;
+    int64_t grain = (next(random) >> 16) % 2 ? 1 + (next(random) >> 8) % 40 : TPI_NOT_GIVEN;
+    int64_t most = (next(random) >> 16) % 4 ? TPI_NOT_GIVEN : (next(random) >> 16) % 5;
+    if (n && (next(random) >> 16) % 7 == 0) l.failing = (next(random) >> 8) % n;
+    atomic_fetch_add_explicit(&regions, 1, memory_order_relaxed);
+    int code = tpi_for(n, grain, (int32_t)((next(random) >> 16) % 3), most, 0.0, range_task, &l);
+    if (may_be_closed && code == TPI_E_CLOSED) return;
+    for (int i = 0; i < n; ++i)
+        if (l.ran[i] > 1 || (l.failing < 0 && l.ran[i] != 1)) fail("item ran", i, l.ran[i]);
+    if (code != (l.failing < 0 ? 0 : 77)) fail("a loop returned", code, (int)l.failing);
+}
+
 /* -- a gang, checked ----------------------------------------------------------------------- */
 
 typedef struct {
@@ -154,8 +184,10 @@ static void *caller(void *arg) {
         }
         tpi_set_active(TPI_POOL, pool);
         one_round(&random, NULL, 0);
+        one_loop(&random, 0);
         if (i % 5) tpi_set_active(TPI_UNSET, NULL); /* else it stays active to the thread's end */
         if (i % 5) one_round(&random, NULL, 1);     /* on the default */
+        if (i % 5) one_loop(&random, 1);
     }
     return NULL;
 }

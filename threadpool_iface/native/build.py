@@ -29,6 +29,13 @@ void tpi_numba_raise(void *exception);
 void tpi_numba_discard(void *exception);
 void tpi_numba_set_do_raise(uintptr_t stock);
 uintptr_t tpi_numba_do_raise(void);
+int32_t tpi_nopython_parallel(int64_t nthr, tpi_task task, void *ctx);
+int32_t tpi_nopython_for(int64_t n, int64_t grain, int32_t schedule, int64_t max_num_threads,
+                         double cost, tpi_range_task run, void *ctx);
+void *tpi_nopython_keep_error(void);
+void tpi_nopython_raise_kept(void *kept);
+void tpi_nopython_raise_code(int32_t code, int32_t is_loop, int64_t n, int64_t grain,
+                             int64_t max_num_threads);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
 extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
 extern "Python" int32_t tpi_python_finish(void *);
@@ -54,11 +61,12 @@ ffi = FFI()
 ffi.cdef(declarations(HERE / "include" / "threadpool_iface.h"))
 ffi.cdef(declarations(HERE / "src" / "pools.h"))
 ffi.cdef(declarations(HERE / "src" / "numba_layer.h"))
+ffi.cdef(declarations(HERE / "src" / "ranges.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "capsule.h"\n#include "numba_failure.h"\n#include "numba_layer.h"\n'
-    '#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "capsule.h"\n#include "nopython.h"\n#include "numba_failure.h"\n'
+    '#include "numba_layer.h"\n#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],
