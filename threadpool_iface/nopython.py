@@ -24,8 +24,7 @@ _SYMBOLS = ("tpi_parallel", "tpi_pool_parallel", "tpi_pool_run_together", "tpi_b
 
 
 def init() -> None:
-    """numba's extension entry point: symbols, regions, and the layer if the environment asks for it.
-    """
+    """numba's extension entry point: symbols, regions, and the layer if the environment asks."""
     add_symbols()
     from .user_kernels import nopython_calls  # noqa: F401 - importing registers them
 
