@@ -17,6 +17,8 @@ from subprocess import DEVNULL, PIPE, Popen
 from ..topology.memory import memory_policy as policy_block
 from .plan import Instance
 
+#: Signals that are for the program rather than for what started it.
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _NEED_NODES = ("bind", "preferred", "interleave")
 

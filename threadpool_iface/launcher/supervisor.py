@@ -19,9 +19,7 @@ from typing import Self
 
 from .guard import Guard
 from .output import Lines
-from .process import finish, has_ended, send
-
-FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from .process import FORWARDED, finish, has_ended, send
 
 
 class Supervisor:
