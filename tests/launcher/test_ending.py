@@ -145,6 +145,14 @@ def test_a_reader_that_has_seen_enough_ends_it(tmp_path, marker):
         assert launcher.wait() == 1
 
 
+def test_exit_codes_are_known_where_the_end_of_children_was_ignored(tmp_path, marker):
+    done = subprocess.run(
+        [*LAUNCH, program(tmp_path, "raise SystemExit(6)")], capture_output=True, check=False,
+        env=clean_environment(**marker),
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert done.returncode == 6
+
+
 def test_signals_that_were_ignored_stay_so(tmp_path, marker):
     code = OBEYS.replace("(2, 15)", "(15,)")
     launcher = subprocess.Popen(

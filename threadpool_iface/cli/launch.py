@@ -13,7 +13,8 @@ from ..launcher.commands import as_line, program
 from ..launcher.cores import Selection
 from ..launcher.environment import Settings
 from ..launcher.launching import Launch, launch
-from ..launcher.plan import made_plan
+from ..launcher.plan import Plan, made_plan
+from ..launcher.process import NEED_NODES
 from ..launcher.sharing import LATENCY_CORES, Shares
 from ..topology.files import cpu_list
 from ..topology.machine import read_machine
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_cores(parser.add_argument_group("cores"))
     _add_environment(parser.add_argument_group("threads and memory"))
     _add_run(parser.add_argument_group("running"))
-    parser.add_argument("script", help="the program, and after it its own arguments")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("script", help="the program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
 
 
 def _add_shares(group: argparse._ArgumentGroup) -> None:
@@ -96,9 +97,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _job(options: argparse.Namespace) -> Launch:
     plan = made_plan(_selection(options), _shares(options), read_machine())
-    if options.memory_policy == "preferred" and any(len(each.nodes) > 1 for each in plan.instances):
-        raise ValueError("--memory-policy preferred is for instances on one node each, and "
-                         "these lie across nodes")
+    _check_memory_policy(options.memory_policy, plan)
     if not options.grace >= 0:
         raise ValueError(f"--grace must be at least 0 seconds, not {options.grace}")
     return Launch(
@@ -108,6 +107,15 @@ def _job(options: argparse.Namespace) -> Launch:
         memory_policy=options.memory_policy, log_dir=options.log_dir,
         stop_on_error=options.stop_on_error, grace=options.grace,
     )
+
+
+def _check_memory_policy(policy: str | None, plan: Plan) -> None:
+    counts = {len(instance.nodes) for instance in plan.instances}
+    if policy in NEED_NODES and counts == {0}:
+        raise ValueError(f"--memory-policy {policy}: this kernel has no NUMA nodes")
+    if policy == "preferred" and max(counts) > 1:
+        raise ValueError("--memory-policy preferred is for instances on one node each, and "
+                         "these lie across nodes")
 
 
 def _selection(options: argparse.Namespace) -> Selection:

@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="write there, not to standard error")
     parser.add_argument("-m", "--module", action="store_true", help="the program is a module")
-    parser.add_argument("script", help="the program, and after it its own arguments")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("script", help="the program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
 
 
 def run(options: argparse.Namespace) -> int:

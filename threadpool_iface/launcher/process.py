@@ -20,7 +20,8 @@ from .plan import Instance
 #: Signals that are for the program rather than for what started it.
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
-_NEED_NODES = ("bind", "preferred", "interleave")
+#: Memory policies that are about some nodes.
+NEED_NODES = ("bind", "preferred", "interleave")
 
 
 def start(command: Sequence[str], instance: Instance, memory_policy: str | None,
@@ -81,7 +82,7 @@ def finish(process: Popen[bytes]) -> int:
 def _memory(mode: str | None, instance: Instance) -> policy_block | nullcontext[None]:
     if mode is None:
         return nullcontext()
-    return policy_block(mode, instance.nodes if mode in _NEED_NODES else None)
+    return policy_block(mode, instance.nodes if mode in NEED_NODES else None)
 
 
 @contextmanager

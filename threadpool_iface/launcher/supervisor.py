@@ -48,6 +48,8 @@ class Supervisor:
         self.signal = 0
 
     def __enter__(self) -> Self:
+        # Who has it ignored loses the exit codes of children.
+        self._sigchld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._guard.__enter__()
         return self
 
@@ -59,6 +61,7 @@ class Supervisor:
             process.wait()
         self._guard.__exit__(kind, error, traceback)
         self._selector.close()
+        signal.signal(signal.SIGCHLD, self._sigchld)
 
     def add(self, process: Popen[bytes], lines: Sequence[Lines]) -> None:
         """Look after an instance, and pass on its lines."""

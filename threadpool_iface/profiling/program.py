@@ -42,43 +42,35 @@ def profiled(command: Sequence[str], *, by_shape: bool = False) -> Profile:
         The command cannot be run.
     """
     sums = Sums(by_shape=by_shape)
-    with _summed_from_pipe(sums) as path:
+    with _pipe() as (reader, writer), _blocked_signals() as mask:
+        environment = {**os.environ, VARIABLE: "1",
+                       FILE_VARIABLE: f"/proc/{os.getpid()}/fd/{writer}"}
         started = perf_counter()
-        code = _run(command, {**os.environ, VARIABLE: "1", FILE_VARIABLE: path})
-        seconds = perf_counter() - started
+        # Before there is a thread, since a child that was forked beside one should not run Python.
+        process = _started(command, environment, mask)
+        with _summing(reader, writer, sums), _passing_signals_on(process):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            code = process.wait()
+            seconds = perf_counter() - started
     return Profile(code, seconds, sums)
 
 
 @contextmanager
-def _summed_from_pipe(sums: Sums) -> Iterator[str]:
-    """The name of a pipe, whose lines are summed until the block is left."""
+def _pipe() -> Iterator[tuple[int, int]]:
     reader, writer = os.pipe()
-    thread = threading.Thread(target=_sum_lines, args=(reader, sums))
-    thread.start()
     try:
-        yield f"/proc/{os.getpid()}/fd/{writer}"
+        yield reader, writer
     finally:
-        os.write(writer, _END)
-        thread.join()
+        os.close(reader)
         os.close(writer)
 
 
-def _sum_lines(reader: int, sums: Sums) -> None:
-    with open(reader, "rb") as lines:
-        for line in lines:
-            if line == _END:
-                return
-            sums.add(line.decode(errors="replace"))
-
-
-def _run(command: Sequence[str], environment: dict[str, str]) -> int:
-    # A signal that comes before it can be passed on has to wait.
+@contextmanager
+def _blocked_signals() -> Iterator[set[int]]:
+    """Those that are to be passed on wait until they can be; with the mask from before."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     try:
-        process = _started(command, environment, mask)
-        with _passing_signals_on(process):
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            return process.wait()
+        yield mask
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -91,6 +83,26 @@ def _started(command: Sequence[str], environment: dict[str, str], mask: set[int]
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     return Popen(command, env=environment, preexec_fn=set_up)
+
+
+@contextmanager
+def _summing(reader: int, writer: int, sums: Sums) -> Iterator[None]:
+    """Lines from the pipe are summed until the block is left."""
+    thread = threading.Thread(target=_sum_lines, args=(reader, sums))
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(writer, _END)
+        thread.join()
+
+
+def _sum_lines(reader: int, sums: Sums) -> None:
+    with open(reader, "rb", closefd=False) as lines:
+        for line in lines:
+            if line == _END:
+                return
+            sums.add(line.decode(errors="replace"))
 
 
 @contextmanager
