@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -112,6 +113,16 @@ def test_what_ran_before_a_signal_is_shown(tmp_path, number, status):
             profile.send_signal(number)
         assert "0 calls of primitives" in profile.stderr.read()
     assert profile.returncode == status
+
+
+def test_the_program_dies_with_a_profile_that_is_killed(tmp_path):
+    script = tmp_path / "waits.py"
+    script.write_text("import os, signal\nprint(os.getpid(), flush=True)\nsignal.pause()")
+    with subprocess.Popen([*PROFILE, script], stdout=subprocess.PIPE, text=True) as profile:
+        program = os.pidfd_open(int(profile.stdout.readline()))
+        profile.kill()
+        assert select.select([program], [], [], 60)[0], "it still runs"
+    os.close(program)
 
 
 def test_a_script_that_is_not_there_is_refused(capsys):
