@@ -48,6 +48,7 @@ from .verbose import set_verbose
 if TYPE_CHECKING:
     from .census import who
     from .inheriting import InheritingExecutor, inherit, to_thread
+    from .launcher.instance import report_throughput, shard
     from .runtime.pin import pin
     from .runtime.task import Task
 
@@ -93,19 +94,22 @@ __all__ = [
     "parallel_scan",
     "pin",
     "refresh",
+    "report_throughput",
     "set_default_threadpool",
     "set_threadpool",
     "set_verbose",
+    "shard",
     "threadpool",
     "to_thread",
     "verbose",
     "who",
 ]
 
-#: Imported when first asked for: they bring `concurrent.futures` and `inspect` with them.
+#: Imported when first asked for: they bring `concurrent.futures`, `inspect` and more with them.
 _LAZY = {
     "InheritingExecutor": "inheriting", "Task": "runtime.task", "inherit": "inheriting",
-    "pin": "runtime.pin", "to_thread": "inheriting", "who": "census",
+    "pin": "runtime.pin", "report_throughput": "launcher.instance", "shard": "launcher.instance",
+    "to_thread": "inheriting", "who": "census",
 }
 
 

@@ -2,6 +2,7 @@
 
 `THREADPOOL_IFACE_VERBOSE=1` prints one CSV line for each execution of a primitive, `2` one for each
 creation too; `set_verbose` does the same from code. Off, it costs one test of `level`.
+`THREADPOOL_IFACE_VERBOSE_FILE` names a file to append them to, instead of standard output.
 
     threadpool_iface,exec,<primitive>,<kernel>,<shape>,<attributes>,<decomposition>,<threads>,<pool>,<ms>
 
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 
 VARIABLE = "THREADPOOL_IFACE_VERBOSE"
+FILE_VARIABLE = "THREADPOOL_IFACE_VERBOSE_FILE"
 _LEVELS = (0, 1, 2)
 
 
@@ -44,6 +47,22 @@ def set_verbose(value: int) -> int:
 
 
 def emit(*fields: object) -> None:
-    """Print one line to stdout; commas inside a field become semicolons."""
+    """Print one line; commas inside a field become semicolons.
+
+    Raises
+    ------
+    OSError
+        The file that the environment names cannot be written.
+    """
     text = ",".join(str(f).replace(",", ";") for f in ("threadpool_iface", *fields))
-    print(text, file=sys.stdout, flush=True)
+    path = os.environ.get(FILE_VARIABLE)
+    if path:
+        # In one piece, since other threads and processes may write there too.
+        os.write(_opened(path), f"{text}\n".encode())
+    else:
+        print(text, file=sys.stdout, flush=True)
+
+
+@cache
+def _opened(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)

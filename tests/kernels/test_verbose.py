@@ -63,3 +63,16 @@ def test_the_variable_is_checked():
                           env={**os.environ, "THREADPOOL_IFACE_VERBOSE": "yes"},
                           capture_output=True, check=False)
     assert "THREADPOOL_IFACE_VERBOSE must be 0, 1 or 2, not 'yes'" in done.stderr
+
+
+def test_lines_go_to_a_file_if_the_environment_names_one(verbose, capsys, monkeypatch, tmp_path):
+    file = tmp_path / "lines"
+    file.write_text("before\n")
+    monkeypatch.setenv("THREADPOOL_IFACE_VERBOSE_FILE", str(file))
+    mm = Matmul((2, 3), (3, 4))
+    verbose(1)
+    mm(np.ones((2, 3), np.float32), np.ones((3, 4), np.float32))
+    before, line = file.read_text().splitlines()
+    assert before == "before"
+    assert line.startswith("threadpool_iface,exec,matmul,")
+    assert capsys.readouterr().out == ""

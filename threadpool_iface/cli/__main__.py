@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -21,8 +22,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except BrokenPipeError:  # the reader has seen enough, as `head` does
-        sys.stderr.close()
+        _forget_output()
         return 1
+
+
+def _forget_output() -> None:
+    """So that the interpreter does not fail on what it could not write, with a status of its own.
+    """
+    sys.stderr.close()
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _parser() -> argparse.ArgumentParser:
