@@ -1,0 +1,61 @@
+"""Sees whether streams run at the same time, or only take turns because the function holds the GIL.
+
+Streams that overlap take together as long as the longest; streams that take turns, as long as their
+sum. What is summed is time on the CPU, so a function that sleeps is not suspected, and batches that
+queued for a CPU are not judged, so neither is one on a busy machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .team import Times
+
+#: Batches in a row that must agree. One alone may have compiled something, which holds the GIL.
+IN_A_ROW = 3
+#: Batches looked at, whatever they showed: looking costs some 20 us for each stream. A guess.
+_LOOKED_AT = 20
+#: Shorter batches are more handing out than computing. A guess, ten times what that takes.
+_SHORTEST = 500e-6
+
+
+def took_turns(times: Times) -> bool | None:
+    """Whether at most one stream ran at any time; None if these times cannot tell."""
+    busy = sum(times.busy)
+    if times.elapsed < _SHORTEST or sum(times.queued) > 0.2 * times.elapsed:
+        return None
+    if busy < 0.8 * times.elapsed or max(times.busy) > 0.8 * busy:
+        return None
+    return busy < 1.2 * times.elapsed
+
+
+class Watch:
+    """Looks at batches until it knows, and tells once.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with the times of the last batch, if streams take turns.
+    """
+
+    def __init__(self, tell: Callable[[Times], None]) -> None:
+        self._tell = tell
+        self._left, self._turns, self._overlaps = _LOOKED_AT, 0, 0
+
+    @property
+    def watching(self) -> bool:
+        """Whether it wants to see further batches."""
+        return self._left > 0
+
+    def see(self, times: Times) -> None:
+        """A batch of more than one stream."""
+        self._left -= 1
+        turns = took_turns(times)
+        if turns is None:
+            return
+        self._turns = self._turns + 1 if turns else 0
+        self._overlaps = 0 if turns else self._overlaps + 1
+        if max(self._turns, self._overlaps) == IN_A_ROW:
+            self._left = 0
+            if turns:
+                self._tell(times)
