@@ -18,25 +18,30 @@ class Batch:
         hint.
     """
 
-    __slots__ = ("_args", "_hint", "_kwargs", "size")
+    __slots__ = ("_args", "_axes", "_kwargs", "_named_axes", "size")
 
     #: Items.
     size: int
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], hint: Hint | None) -> None:
         self._args, self._kwargs = args, kwargs
-        self._hint = _first_axes(args, kwargs) if hint is None else hint
+        if hint is None:
+            self._axes: tuple[Any, ...] = tuple(0 if is_array(value) else None for value in args)
+            self._named_axes = {name: 0 if is_array(value) else None
+                                for name, value in kwargs.items()}
+        else:
+            _same_arguments(args, kwargs, hint)
+            self._axes, self._named_axes = hint.axes, hint.named_axes
         self.size = self._items()
 
     def _items(self) -> int:
-        _same_arguments(self._args, self._kwargs, self._hint)
         sizes = {
             leaf.name: int(leaf.value.shape[leaf.axis])
             for name, value, tree in self._named()
             for leaf in leaves(value, tree, name, "input_hint") if leaf.axis is not None}
         if not sizes:
             raise ValueError("there is nothing to split: no argument is an array that input_hint "
-                             f"({self._hint!r}) has an axis for")
+                             f"({Hint(*self._axes, **self._named_axes)!r}) has an axis for")
         if len(set(sizes.values())) > 1:
             each = ", ".join(f"{name} has {size}" for name, size in sizes.items())
             raise ValueError(f"arguments must hold the same number of items: {each}; give "
@@ -46,19 +51,14 @@ class Batch:
     def _named(self) -> list[tuple[str, Any, Any]]:
         return [
             *((f"argument {place}", value, tree)
-              for place, (value, tree) in enumerate(zip(self._args, self._hint.axes, strict=True))),
-            *((f"argument {name!r}", value, self._hint.named_axes[name])
+              for place, (value, tree) in enumerate(zip(self._args, self._axes, strict=True))),
+            *((f"argument {name!r}", value, self._named_axes[name])
               for name, value in self._kwargs.items())]
 
     def part(self, begin: int, end: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of the stream that computes these items."""
-        return (part(self._args, self._hint.axes, begin, end),
-                part(self._kwargs, self._hint.named_axes, begin, end))
-
-
-def _first_axes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hint:
-    return Hint(*(0 if is_array(value) else None for value in args),
-                **{name: 0 if is_array(value) else None for name, value in kwargs.items()})
+        return (part(self._args, self._axes, begin, end),
+                part(self._kwargs, self._named_axes, begin, end))
 
 
 def _same_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], hint: Hint) -> None:

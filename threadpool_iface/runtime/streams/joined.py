@@ -73,8 +73,9 @@ class Joined:
             if leaf.axis is None:
                 whole[stream] = leaf.value
             elif whole is not leaf.value:
-                _check_like(leaf, whole)
-                whole[along(leaf.axis, begin, end)] = leaf.value
+                target = whole[along(leaf.axis, begin, end)]
+                _check_like(leaf, target)
+                target[...] = leaf.value
 
     def _tree(self, result: Any, name: str) -> Any:
         if self._hint is not None:
@@ -154,15 +155,12 @@ def _check_items(leaf: Leaf, items: int) -> None:
             "None for what is not joined, or concat_output=False")
 
 
-def _check_like(leaf: Leaf, whole: Any) -> None:
+def _check_like(leaf: Leaf, target: Any) -> None:
     """Assigning would broadcast or cast without a word."""
-    axis, value = leaf.axis, leaf.value
-    assert axis is not None
-    shape = (*value.shape[:axis], whole.shape[axis], *value.shape[axis + 1:])
-    if tuple(whole.shape) != shape or whole.dtype != value.dtype:
-        raise ValueError(f"{leaf.name} has shape {tuple(value.shape)} and type {value.dtype}, "
-                         f"which does not go into the whole, of shape {tuple(whole.shape)} and "
-                         f"type {whole.dtype}")
+    value = leaf.value
+    if target.shape != value.shape or target.dtype != value.dtype:
+        raise ValueError(f"{leaf.name} has shape {tuple(value.shape)} and type {value.dtype}; its "
+                         f"place in the whole has {tuple(target.shape)} and {target.dtype}")
 
 
 def _empty(like: Any, axis: int, items: int) -> Any:

@@ -102,7 +102,7 @@ class MultiStream:
         #: The thread that looks for the number of streams, by process: a child forked meanwhile
         #: does not have it.
         self._searching: dict[int, int] = {}
-        self._watch = Watch(self._warn)
+        self._watch = Watch()
         self._closed = False
         self._team(self._count or len(self._cpu_pool))
 
@@ -114,8 +114,13 @@ class MultiStream:
             self._check_out(out, batch)
         count = self._count or self._choices.get(batch.size.bit_length())
         if count is None:
-            return self._first_of_its_size(batch, out)
-        return self._run(batch, out, min(count, max(1, batch.size)))[0]
+            result = self._first_of_its_size(batch, out)
+        else:
+            result = self._run(batch, out, min(count, max(1, batch.size)))[0]
+        turns = self._watch.news()
+        if turns is not None:
+            self._warn(turns)
+        return result
 
     def _first_of_its_size(self, batch: Batch, out: Any) -> Any:
         counts = candidates(len(self._cpu_pool), batch.size)
@@ -207,7 +212,7 @@ class MultiStream:
             f"streams of {_name(self._function)} take turns: {len(times.busy)} of them took "
             f"{1e3 * times.elapsed:.3g} ms, and the sum of their times is "
             f"{1e3 * sum(times.busy):.3g} ms. It holds the GIL, so more streams make nothing "
-            "faster; use functions that release it, or processes", GilHeldWarning, stacklevel=5)
+            "faster; use functions that release it, or processes", GilHeldWarning, stacklevel=3)
 
     @property
     def cpu_pool(self) -> CPUPool:

@@ -1,23 +1,27 @@
 """A number of streams that share the cores, and the parts of a batch that they run at once.
 
-A stream is a `Task`: a thread bound to its cores, with a pool of its own active. Whoever runs parts
-waits for the last of them, also if one fails or Ctrl-C comes meanwhile, since they write into
-arrays that are the caller's.
+A stream is the driver thread of a `Task`: bound to its cores, with a pool of its own active. What
+it is given is no future, though: whoever hands out parts waits for the last of them, also if one
+fails or Ctrl-C comes meanwhile, since they write into arrays that are the caller's.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
 from contextlib import suppress
+from itertools import count
 from time import perf_counter, thread_time
 from typing import NamedTuple
 
-from ...iface import ThreadpoolIface
 from ...topology.cpu_pool import CPUPool
+from ..bound_driver import driver_on
+from ..driver import Driver
 from ..pools import Factory, made
-from ..task import Task
+
+#: Batches of other threads that may wait for a stream; further callers wait for room. A guess.
+_WAITING = 256
 
 
 class Times(NamedTuple):
@@ -31,26 +35,66 @@ class Times(NamedTuple):
     queued: list[float]
 
 
-class _Part:
-    """What one stream does of a batch."""
+class _Together:
+    """The parts of one batch: which of them failed first, and when the last has ended."""
 
-    def __init__(self, work: Callable[[], None], watched: bool) -> None:
-        self._work, self._watched = work, watched
+    def __init__(self, parts: int) -> None:
+        # Its `next` is atomic, so exactly one part finds that it was the last.
+        self._ended, self._parts = count(1), parts
+        self._over = False
+        self._signal = threading.Lock()
+        self._signal.acquire()
+        self.failed: list[_Part] = []
+
+    def one_ended(self) -> None:
+        if next(self._ended) == self._parts:
+            self._over = True
+            self._signal.release()
+
+    def wait(self) -> None:
+        try:
+            self._signal.acquire()
+        except BaseException:  # Ctrl-C, maybe after the lock was taken
+            while not self._over:
+                self._signal.acquire(timeout=0.01)
+            raise
+
+
+class _Part:
+    """What one stream does of a batch; a driver runs it."""
+
+    __slots__ = ("_together", "_watched", "_work", "busy", "error", "queued")
+
+    def __init__(self, work: Callable[[], None], together: _Together, watched: bool) -> None:
+        self._work, self._together, self._watched = work, together, watched
         self.busy = self.queued = 0.0
         self.error: BaseException | None = None
 
-    def run(self, failed: list[_Part]) -> None:
-        """Unless another part has failed; if this one does, it joins the `failed`."""
-        if failed:
-            return
-        queued, busy = _queued() if self._watched else 0.0, thread_time()
+    def run(self, refusal: BaseException | None) -> None:
+        """Unless another part has failed already."""
         try:
-            self._work()
+            if refusal is not None:
+                raise refusal
+            if not self._together.failed:
+                self._timed()
         except BaseException as error:
             self.error = error
-            failed.append(self)
+            self._together.failed.append(self)
+        finally:
+            self._together.one_ended()
+
+    def _timed(self) -> None:
+        queued, busy = _queued() if self._watched else 0.0, thread_time()
+        self._work()
         self.busy = thread_time() - busy
         self.queued = _queued() - queued if self._watched else 0.0
+
+    def cancel(self) -> None:
+        """It is not going to run."""
+        self._together.one_ended()
+
+    def lose(self) -> None:
+        """The thread that waits for it does not exist in a forked child either."""
 
 
 def _queued() -> float:
@@ -59,29 +103,16 @@ def _queued() -> float:
     return 0.0
 
 
-class _Stream:
-    """What its Task calls; the name is that of its thread."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
-
-    def __call__(self, part: _Part, failed: list[_Part]) -> None:
-        part.run(failed)
-
-
-def _task(name: str, cores: CPUPool, pool: ThreadpoolIface) -> Task[[_Part, list[_Part]], None]:
-    return Task(_Stream(name), cores, pool=lambda _: pool)
-
-
 class Team:
     """Streams on even parts of the cores."""
 
     def __init__(self, name: str, cores: CPUPool, streams: int, factory: Factory) -> None:
         shares = cores.split(streams)
         self._pools = [made(factory, share) for share in shares]
-        self._tasks = [
-            _task(f"{name}, stream {number} of {streams}", share, own)
+        self._drivers = [
+            driver_on(share, own, f"{name}, stream {number} of {streams}", _WAITING)
             for number, (share, own) in enumerate(zip(shares, self._pools, strict=True))]
+        weakref.finalize(self, _stop, self._drivers).atexit = False
 
     def run(self, works: Sequence[Callable[[], None]], *, watched: bool = False) -> Times:
         """Have each stream do one of these, at the same time, and wait for all.
@@ -91,24 +122,27 @@ class Team:
         Exception
             What the first part that failed raised; a note says which it was.
         """
-        parts = [_Part(work, watched) for work in works]
-        failed: list[_Part] = []
+        together = _Together(len(works))
+        parts = [_Part(work, together, watched) for work in works]
         start = perf_counter()
-        _wait_for(self._started(parts, failed))
+        try:
+            self._hand_out(parts)
+        finally:
+            together.wait()
         elapsed = perf_counter() - start
-        if failed:
-            _raise(failed[0], parts)
+        if together.failed:
+            _raise(together.failed[0], parts)
         return Times(elapsed, [part.busy for part in parts], [part.queued for part in parts])
 
-    def _started(self, parts: Sequence[_Part], failed: list[_Part]) -> list[Future[None]]:
-        futures: list[Future[None]] = []
+    def _hand_out(self, parts: Sequence[_Part]) -> None:
+        given = 0
         try:
-            for task, part in zip(self._tasks, parts, strict=True):
-                futures.append(task(part, failed))
-        except BaseException:  # closed meanwhile, or no thread to be had
-            _wait_for(futures)
-            raise
-        return futures
+            for driver, part in zip(self._drivers, parts, strict=True):
+                driver.submit(part)
+                given += 1
+        finally:
+            for part in parts[given:]:  # closed meanwhile, or there is no thread to be had
+                part.cancel()
 
     def park(self) -> None:
         """Let the pools' workers sleep, for another team on the same cores."""
@@ -117,33 +151,13 @@ class Team:
 
     def close(self) -> None:
         """End the threads, after what they are doing."""
-        for task in self._tasks:
-            task.close()
+        for driver in self._drivers:
+            driver.close()
 
 
-def _wait_for(futures: Sequence[Future[None]]) -> None:
-    """Until all have ended; raises what the streams themselves raise, their pools for example."""
-    left, ended = list(futures), threading.Lock()
-    if not futures:
-        return
-    ended.acquire()
-
-    def one_less(_: Future[None]) -> None:
-        left.pop()
-        if not left:
-            # Two that pop at once may both find it empty.
-            with suppress(RuntimeError):
-                ended.release()
-
-    for future in futures:
-        future.add_done_callback(one_less)
-    try:
-        ended.acquire()
-    except BaseException:
-        wait(futures)
-        raise
-    for future in futures:
-        future.result()
+def _stop(drivers: Sequence[Driver]) -> None:
+    for driver in drivers:
+        driver.stop()
 
 
 def _raise(part: _Part, parts: Sequence[_Part]) -> None:

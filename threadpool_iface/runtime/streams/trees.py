@@ -81,6 +81,8 @@ def part(value: Any, tree: Any, begin: int, end: int) -> Any:
     if isinstance(tree, BRANCHES):
         return rebuilt(value, [part(each, of, begin, end)
                                for each, of in zip(value, tree, strict=True)])
+    if tree == 0:
+        return value[begin:end]
     return value[along(tree % value.ndim, begin, end)]
 
 

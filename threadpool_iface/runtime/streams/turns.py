@@ -7,8 +7,6 @@ queued for a CPU are not judged, so neither is one on a busy machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .team import Times
 
 #: Batches in a row that must agree. One alone may have compiled something, which holds the GIL.
@@ -30,17 +28,11 @@ def took_turns(times: Times) -> bool | None:
 
 
 class Watch:
-    """Looks at batches until it knows, and tells once.
+    """Looks at batches until it knows, and tells once."""
 
-    Parameters
-    ----------
-    tell : callable
-        Called with the times of the last batch, if streams take turns.
-    """
-
-    def __init__(self, tell: Callable[[Times], None]) -> None:
-        self._tell = tell
+    def __init__(self) -> None:
         self._left, self._turns, self._overlaps = _LOOKED_AT, 0, 0
+        self._news: Times | None = None
 
     @property
     def watching(self) -> bool:
@@ -57,5 +49,9 @@ class Watch:
         self._overlaps = 0 if turns else self._overlaps + 1
         if max(self._turns, self._overlaps) == IN_A_ROW:
             self._left = 0
-            if turns:
-                self._tell(times)
+            self._news = times if turns else None
+
+    def news(self) -> Times | None:
+        """Of a batch whose streams took turns, once, when it is known that they do."""
+        news, self._news = self._news, None
+        return news
