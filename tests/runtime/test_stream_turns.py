@@ -19,7 +19,8 @@ ASLEEP = Times(0.1, [0.001, 0.001], [0.0, 0.0])
 @pytest.mark.parametrize(("times", "turns"), [
     (TURNS, True), (OVERLAP, False), (ASLEEP, None),
     (Times(0.1, [0.095, 0.001], [0.0, 0.0]), None),     # one did everything
-    (Times(0.1, [0.05, 0.05], [0.0, 0.045]), None),     # the other waited for a CPU, not for us
+    (Times(0.1, [0.05, 0.05], [0.05, 0.05]), False),    # both shared their CPUs with others
+    (Times(0.2, [0.05, 0.05], [0.05, 0.05]), True),     # and here took turns as well
     (Times(1e-4, [5e-5, 5e-5], [0.0, 0.0]), None)])     # too short to tell
 def test_turns_are_told_from_overlaps(times, turns):
     assert took_turns(times) is turns

@@ -210,9 +210,9 @@ class MultiStream:
     def _warn(self, times: Times) -> None:
         warnings.warn(
             f"streams of {_name(self._function)} take turns: {len(times.busy)} of them took "
-            f"{1e3 * times.elapsed:.3g} ms, and the sum of their times is "
-            f"{1e3 * sum(times.busy):.3g} ms. It holds the GIL, so more streams make nothing "
-            "faster; use functions that release it, or processes", GilHeldWarning, stacklevel=3)
+            f"{1e3 * times.elapsed:.3g} ms, as long as one after the other. It holds the GIL, so "
+            "more streams make nothing faster; use functions that release it, or processes",
+            GilHeldWarning, stacklevel=3)
 
     @property
     def cpu_pool(self) -> CPUPool:

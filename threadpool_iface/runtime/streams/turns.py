@@ -1,8 +1,9 @@
 """Sees whether streams run at the same time, or only take turns because the function holds the GIL.
 
 Streams that overlap take together as long as the longest; streams that take turns, as long as their
-sum. What is summed is time on the CPU, so a function that sleeps is not suspected, and batches that
-queued for a CPU are not judged, so neither is one on a busy machine.
+sum. What is summed is the time in which a stream runs or queues for a CPU, and not that in which it
+waits for something else, the GIL or a disk: so neither a busy machine nor a function that sleeps
+looks like turns.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ _SHORTEST = 500e-6
 
 def took_turns(times: Times) -> bool | None:
     """Whether at most one stream ran at any time; None if these times cannot tell."""
-    busy = sum(times.busy)
-    if times.elapsed < _SHORTEST or sum(times.queued) > 0.2 * times.elapsed:
+    ready = [busy + queued for busy, queued in zip(times.busy, times.queued, strict=True)]
+    if times.elapsed < _SHORTEST or max(ready) > 0.8 * sum(ready):
         return None
-    if busy < 0.8 * times.elapsed or max(times.busy) > 0.8 * busy:
-        return None
-    return busy < 1.2 * times.elapsed
+    share = sum(ready) / times.elapsed
+    return None if share < 0.8 else share < 1.2
 
 
 class Watch:
