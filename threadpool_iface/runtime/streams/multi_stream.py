@@ -106,7 +106,7 @@ class MultiStream:
         self._closed = False
         self._team(self._count or len(self._cpu_pool))
 
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """`fn(*args, **kwargs)`; with `out`, arrays shaped as the result, that is where it goes."""
         self._require_usable()
         batch = Batch(args, kwargs, self._input_hint)
