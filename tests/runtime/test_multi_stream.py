@@ -476,6 +476,7 @@ print(MultiStream(forks, 1, concat_output=False)(x))
 
 def test_ctrl_c_arrives_after_the_streams_have_ended():
     done = python("""
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background ignores it
 ended = []
 def interrupted(x):
     os.kill(os.getpid(), signal.SIGINT)

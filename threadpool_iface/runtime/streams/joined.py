@@ -66,7 +66,7 @@ class Joined:
         """
         name = f"the result of stream {stream}"
         tree = self._tree(result, name)
-        found = list(leaves(result, tree, name, "output_hint"))
+        found = leaves(result, tree, name, "output_hint")
         for leaf in found:
             _check_items(leaf, end - begin)
         for leaf, whole in zip(found, self._wholes(result, tree, found), strict=True):
@@ -118,7 +118,7 @@ def whole_out(out: Any, tree: Any, items: int) -> list[Any]:
     TypeError, ValueError
         It does not match the tree, or has no room for these items or more than that.
     """
-    found = list(leaves(out, tree, "out", "output_hint"))
+    found = leaves(out, tree, "out", "output_hint")
     for leaf in found:
         if leaf.axis is None:
             raise ValueError(f"output_hint has None for {leaf.name}, which cannot be written to")

@@ -27,7 +27,7 @@ def is_array(value: Any) -> bool:
     return getattr(value, "ndim", 0) > 0 and hasattr(value, "shape")
 
 
-def leaves(value: Any, tree: Any, name: str, hint: str) -> Iterator[Leaf]:
+def leaves(value: Any, tree: Any, name: str, hint: str) -> list[Leaf]:
     """Every leaf, in order; `name` is what messages call the value, `hint` the hint.
 
     Raises
@@ -36,12 +36,11 @@ def leaves(value: Any, tree: Any, name: str, hint: str) -> Iterator[Leaf]:
         The value does not match the tree.
     """
     if tree is None:
-        yield Leaf(name, value, None)
-    elif isinstance(tree, BRANCHES):
-        for key in _matching_keys(value, tree, name, hint):
-            yield from leaves(value[key], tree[key], f"{name}[{key!r}]", hint)
-    else:
-        yield Leaf(name, value, _axis(value, tree, name, hint))
+        return [Leaf(name, value, None)]
+    if isinstance(tree, BRANCHES):
+        return [leaf for key in _matching_keys(value, tree, name, hint)
+                for leaf in leaves(value[key], tree[key], f"{name}[{key!r}]", hint)]
+    return [Leaf(name, value, _axis(value, tree, name, hint))]
 
 
 def _matching_keys(value: Any, tree: Any, name: str, hint: str) -> Any:
