@@ -319,8 +319,46 @@ def test_wrong_settings_are_refused(kwargs, error, why):
 # -- errors and ends -------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(len(ALL) < 2, reason="needs two CPUs")
+def test_an_error_waits_for_the_streams_that_are_running():
+    meet, failing, ended = threading.Barrier(2), threading.Event(), []
+
+    def fn(x):
+        meet.wait(LIMIT)
+        if x[0, 0] == 0:
+            failing.set()
+            raise ValueError("no")
+        assert failing.wait(LIMIT)
+        for _ in range(20):  # time for an error that does not wait to overtake
+            threading.Event().wait(0.005)
+        ended.append(len(x))
+
+    with MultiStream(fn, 2) as stream:
+        with pytest.raises(ValueError, match="no"):
+            stream(X)
+        assert ended == [3]
+
+
+@pytest.mark.skipif(len(ALL) < 2, reason="needs two CPUs")
+def test_of_two_errors_the_first_arrives():
+    second = threading.Event()
+
+    def fn(x):
+        if x[0, 0] == 0:
+            assert second.wait(LIMIT)
+            raise ValueError("late")
+        try:
+            raise KeyError("early")
+        finally:
+            threading.Timer(0.05, second.set).start()
+
+    with MultiStream(fn, 2) as stream, pytest.raises(KeyError) as raised:
+        stream(X)
+    assert raised.value.__notes__ == ["raised in stream 1 of 2"]
+
+
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)])
-def test_an_error_arrives_once_all_streams_have_ended_and_it_goes_on(error):
+def test_an_error_arrives_and_it_goes_on(error):
     ended = []
 
     def fail(x):
