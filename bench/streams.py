@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -63,10 +64,10 @@ def in_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list
     for call in calls.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}
-    names = list(calls)
-    for number in range(rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+    names, order = list(calls), Random(0)
+    for _ in range(rounds):
+        order.shuffle(names)  # so that none always follows the same other one
+        for name in names:
             start = perf_counter()
             calls[name]()
             times[name].append(perf_counter() - start)

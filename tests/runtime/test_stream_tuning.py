@@ -70,6 +70,19 @@ def test_one_slow_batch_does_not_decide(clock):
     assert race(clock, {1: 0.055, 2: lambda run: 0.06 if run == 3 else 0.05})[0] == 2
 
 
+def test_the_first_short_batch_of_a_turn_finds_cold_caches_and_does_not_count(clock):
+    last = None
+
+    def run(count):
+        nonlocal last
+        took = {1: 2e-3, 2: 1e-3 if last == count else 4e-3}[count]
+        last = count
+        clock.now += took
+        return took
+
+    assert tuning.fastest([1, 2], run) == 2
+
+
 def test_of_equals_the_fewest_streams_are_chosen(clock):
     assert race(clock, {1: 0.1, 2: 0.099, 4: 0.098})[0] == 1
 
