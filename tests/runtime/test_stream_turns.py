@@ -11,17 +11,23 @@ from threadpool_iface import CPUPool, GilHeldWarning, MultiStream, OmpLikePool
 from threadpool_iface.runtime.streams.team import Team, Times
 from threadpool_iface.runtime.streams.turns import Watch, took_turns
 
-TURNS = Times(0.1, [0.05, 0.05], [0.0, 0.0])
-OVERLAP = Times(0.05, [0.05, 0.05], [0.0, 0.0])
-ASLEEP = Times(0.1, [0.001, 0.001], [0.0, 0.0])
+
+def times_of(elapsed, busy, queued=(0.0, 0.0), late=(0.0, 0.0)):
+    return Times(elapsed, list(busy), list(queued), list(late))
+
+
+TURNS = times_of(0.1, [0.05, 0.05])
+OVERLAP = times_of(0.05, [0.05, 0.05])
+ASLEEP = times_of(0.1, [0.001, 0.001])
 
 
 @pytest.mark.parametrize(("times", "turns"), [
     (TURNS, True), (OVERLAP, False), (ASLEEP, None),
-    (Times(0.1, [0.095, 0.001], [0.0, 0.0]), None),     # one did everything
-    (Times(0.1, [0.05, 0.05], [0.05, 0.05]), False),    # both shared their CPUs with others
-    (Times(0.2, [0.05, 0.05], [0.05, 0.05]), True),     # and here took turns as well
-    (Times(1e-4, [5e-5, 5e-5], [0.0, 0.0]), None)])     # too short to tell
+    (times_of(0.1, [0.095, 0.001]), None),                           # one did everything
+    (times_of(0.1, [0.05, 0.05], [0.05, 0.05]), False),              # CPUs were shared with others
+    (times_of(0.2, [0.05, 0.05], [0.05, 0.05]), True),               # and here streams took turns
+    (times_of(0.1, [0.05, 0.05], late=[0.0, 0.05]), None),           # one began when one had ended
+    (times_of(1e-4, [5e-5, 5e-5]), None)])                           # too short to tell
 def test_turns_are_told_from_overlaps(times, turns):
     assert took_turns(times) is turns
 
@@ -83,5 +89,5 @@ def test_a_team_tells_what_its_streams_did():
     times = team.run([lambda: sum(range(100_000))] * 2, watched=True)
     team.close()
     assert min(times.busy) > 0
-    assert min(times.queued) >= 0
+    assert min(times.queued + times.late) >= 0
     assert times.elapsed > 0

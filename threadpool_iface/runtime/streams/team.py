@@ -33,6 +33,17 @@ class Times(NamedTuple):
     busy: list[float]
     #: Each stream's, ready and without a CPU; zeros where nobody asked or the kernel does not tell.
     queued: list[float]
+    #: The same before it began.
+    late: list[float]
+
+
+class _Queueing(threading.local):
+    """How long this thread had queued for a CPU when its last part ended."""
+
+    before = 0.0
+
+
+_queueing = _Queueing()
 
 
 class _Together:
@@ -63,11 +74,12 @@ class _Together:
 class _Part:
     """What one stream does of a batch; a driver runs it."""
 
-    __slots__ = ("_together", "_watched", "_work", "busy", "error", "queued")
+    __slots__ = ("_together", "_watched", "_work", "busy", "error", "late",
+                 "queued")
 
     def __init__(self, work: Callable[[], None], together: _Together, watched: bool) -> None:
         self._work, self._together, self._watched = work, together, watched
-        self.busy = self.queued = 0.0
+        self.busy = self.queued = self.late = 0.0
         self.error: BaseException | None = None
 
     def run(self, refusal: BaseException | None) -> None:
@@ -87,7 +99,9 @@ class _Part:
         queued, busy = _queued() if self._watched else 0.0, thread_time()
         self._work()
         self.busy = thread_time() - busy
-        self.queued = _queued() - queued if self._watched else 0.0
+        if self._watched:
+            self.late, _queueing.before = queued - _queueing.before, _queued()
+            self.queued = _queueing.before - queued
 
     def cancel(self) -> None:
         """It is not going to run."""
@@ -132,7 +146,8 @@ class Team:
         elapsed = perf_counter() - start
         if together.failed:
             _raise(together.failed[0], parts)
-        return Times(elapsed, [part.busy for part in parts], [part.queued for part in parts])
+        return Times(elapsed, [part.busy for part in parts], [part.queued for part in parts],
+                     [part.late for part in parts])
 
     def _hand_out(self, parts: Sequence[_Part]) -> None:
         given = 0

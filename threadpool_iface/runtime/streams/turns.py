@@ -3,7 +3,7 @@
 Streams that overlap take together as long as the longest; streams that take turns, as long as their
 sum. What is summed is the time in which a stream runs or queues for a CPU, and not that in which it
 waits for something else, the GIL or a disk: so neither a busy machine nor a function that sleeps
-looks like turns.
+looks like turns. A batch that a stream began late, since its CPU was taken, tells nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from .team import Times
 IN_A_ROW = 3
 #: Batches looked at, whatever they showed: looking costs some 20 us for each stream. A guess.
 _LOOKED_AT = 20
-#: Shorter batches are more handing out than computing. A guess, ten times what that takes.
-_SHORTEST = 500e-6
+#: Shorter batches are more handing out than computing. A guess.
+_SHORTEST = 1e-3
 
 
 def took_turns(times: Times) -> bool | None:
     """Whether at most one stream ran at any time; None if these times cannot tell."""
     ready = [busy + queued for busy, queued in zip(times.busy, times.queued, strict=True)]
     if times.elapsed < _SHORTEST or max(ready) > 0.8 * sum(ready):
+        return None
+    if max(times.late) > 0.1 * times.elapsed:  # it may have begun when another had ended
         return None
     share = sum(ready) / times.elapsed
     return None if share < 0.8 else share < 1.2
