@@ -81,6 +81,10 @@ def test_instances_that_hardly_overlap_are_added_by_their_own_rates():
     assert run_of([steady(0, 1, 0.5), steady(9, 10, 0.5)]).throughput == pytest.approx(4)
 
 
+def test_without_times_of_the_end_rates_are_added():
+    assert run_of([[Report(1, 0.5)], [Report(3, 0.5)]]).throughput == pytest.approx(8)
+
+
 def test_the_first_report_warms_up_where_there_are_more():
     run = run_of([[Report(1, 9, 9), *steady(9, 10, 0.1)]])
     assert (run.median, run.p99) == pytest.approx((0.1, 0.1))

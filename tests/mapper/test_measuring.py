@@ -123,7 +123,7 @@ def test_one_that_is_killed_is_an_error():
 
 
 def test_reports_that_make_no_sense_are_an_error():
-    with pytest.raises(InstanceError, match="lines of three numbers"):
+    with pytest.raises(InstanceError, match="reports must be lines"):
         once("import os; open(os.environ['THREADPOOL_IFACE_REPORT'], 'w').write('x\\n')")
 
 

@@ -1,53 +1,17 @@
-"""How a program tells whoever measures it what it has done.
-
-`THREADPOOL_IFACE_REPORT` names a file. Each report is a line of three numbers appended to it, in
-one write: items done, the seconds they took, and the time at their end on CLOCK_MONOTONIC. Programs
-in other languages may write such lines themselves. Without the variable nobody measures, and
-reporting does nothing.
-"""
+"""What `report_throughput` wrote, read again."""
 
 from __future__ import annotations
 
-import os
-from functools import lru_cache
-from time import monotonic
+import math
 from typing import NamedTuple
-
-VARIABLE = "THREADPOOL_IFACE_REPORT"
 
 
 class Report(NamedTuple):
-    """Items, the seconds they took, and when they were done, on CLOCK_MONOTONIC."""
+    """Items, the seconds they took, and when they were done, on CLOCK_MONOTONIC; NaN if untold."""
 
     items: float
     seconds: float
-    end: float
-
-
-def report(items: float, seconds: float) -> None:
-    """Say that `items` were done in the last `seconds`, for `threadpool-iface map`.
-
-    To be called after each batch; costs a few microseconds. Does nothing in a program that nobody
-    measures.
-
-    Raises
-    ------
-    TypeError, ValueError
-        One of them is not a number above 0.
-    """
-    for name, value in (("items", items), ("seconds", seconds)):
-        if isinstance(value, bool) or not hasattr(value, "__float__"):
-            raise TypeError(f"{name} must be a number, not {value!r}")
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} must be a number above 0, not {value!r}")
-    path = os.environ.get(VARIABLE)
-    if path:
-        os.write(_opened(path), f"{float(items)!r} {float(seconds)!r} {monotonic()!r}\n".encode())
-
-
-@lru_cache(maxsize=1)
-def _opened(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end: float = math.nan
 
 
 def read_reports(text: str) -> list[Report]:
@@ -56,11 +20,20 @@ def read_reports(text: str) -> list[Report]:
     Raises
     ------
     ValueError
-        Another line does not have three numbers.
+        Another line is something else.
     """
     lines = text.split("\n")[:-1]
     try:
-        return [Report(*map(float, line.split())) for line in lines]
+        reports = [_parsed(line) for line in lines]
     except (TypeError, ValueError):
-        raise ValueError(f"reports must be lines of three numbers, items, seconds and end; "
-                         f"these are {lines[:3]}") from None
+        raise ValueError("reports must be lines `throughput <items> <seconds> <now>`; these are "
+                         f"{lines[:3]}") from None
+    return reports
+
+
+def _parsed(line: str) -> Report:
+    name, *numbers = line.split()
+    report = Report(*map(float, numbers))
+    if name != "throughput" or not (report.items >= 0 and 0 < report.seconds < math.inf):
+        raise ValueError(line)
+    return report

@@ -19,8 +19,9 @@ from pathlib import Path
 from time import monotonic
 
 from ...active import VARIABLE as POOL
+from ...launcher.instance import REPORT
 from ...topology.cpu_pool import CPUPool
-from ..reporting import VARIABLE, Report, read_reports
+from ..reporting import Report, read_reports
 
 _PR_SET_PDEATHSIG = 1
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -98,12 +99,12 @@ class _Instance:
         raise InstanceError(f"an instance ended with {how} {ended.si_status}: {said}")
 
     def reports(self) -> list[Report]:
-        if not self._reports.exists():
-            return [Report(1.0, self.ended_at - self._started_at, self.ended_at)]
+        self._reports.touch()
         try:
-            return read_reports(self._reports.read_text())
+            reports = read_reports(self._reports.read_text())
         except ValueError as error:
             raise InstanceError(str(error)) from None
+        return reports or [Report(1.0, self.ended_at - self._started_at, self.ended_at)]
 
 
 def _wait(instances: Sequence[_Instance], deadline: float) -> bool:
@@ -135,7 +136,7 @@ def kept_settings() -> list[str]:
 def _environment(cores: int, pool: str, reports: Path) -> dict[str, str]:
     """As `threadpool-iface launch` makes it, since that is how the program will run."""
     usual = dict.fromkeys(_THREADS, str(cores)) | _OTHERS
-    return usual | os.environ | {POOL: pool, VARIABLE: str(reports)}
+    return usual | os.environ | {POOL: pool, REPORT: str(reports)}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isnan
 from statistics import median
 from typing import NamedTuple
 
@@ -38,7 +38,10 @@ def _rate(reports: Sequence[Report]) -> float:
 
 
 def _together(reports: Sequence[Sequence[Report]]) -> float:
-    """Items in a second while all were at work; 0 if that was less than half of the time."""
+    """Items in a second while all were at work; 0 if that was less than half of the time, or if
+    an instance does not tell when its items were done."""
+    if any(isnan(one.end) for each in reports for one in each):
+        return 0.0
     begin = max(min(one.end - one.seconds for one in each) for each in reports)
     end = min(max(one.end for one in each) for each in reports)
     longest = max(max(one.end for one in each) - min(one.end - one.seconds for one in each)
