@@ -19,6 +19,7 @@ from .attr import PrimitiveAttr
 from .decomposition import Decomposition, balance211
 from .errors import (
     BrokenGangError,
+    GilHeldWarning,
     OversubscriptionWarning,
     PoolClosedError,
     TaskError,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from .inheriting import InheritingExecutor, inherit, to_thread
     from .launcher.instance import report_throughput, shard
     from .runtime.pin import pin
+    from .runtime.streams.hint import Hint
+    from .runtime.streams.multi_stream import MultiStream
     from .runtime.task import Task
 
 __version__ = "0.1.0"
@@ -63,8 +66,11 @@ __all__ = [
     "EigenLikePool",
     "ExecutorPool",
     "ForeignPool",
+    "GilHeldWarning",
+    "Hint",
     "InheritingExecutor",
     "Latch",
+    "MultiStream",
     "OmpLikePool",
     "OpenMPPool",
     "OversubscriptionWarning",
@@ -107,9 +113,10 @@ __all__ = [
 
 #: Imported when first asked for: they bring `concurrent.futures`, `inspect` and more with them.
 _LAZY = {
-    "InheritingExecutor": "inheriting", "Task": "runtime.task", "inherit": "inheriting",
-    "pin": "runtime.pin", "report_throughput": "launcher.instance", "shard": "launcher.instance",
-    "to_thread": "inheriting", "who": "census",
+    "Hint": "runtime.streams.hint", "InheritingExecutor": "inheriting",
+    "MultiStream": "runtime.streams.multi_stream", "Task": "runtime.task",
+    "inherit": "inheriting", "pin": "runtime.pin", "report_throughput": "launcher.instance",
+    "shard": "launcher.instance", "to_thread": "inheriting", "who": "census",
 }
 
 

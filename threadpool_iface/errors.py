@@ -47,6 +47,10 @@ class OversubscriptionWarning(UserWarning):
     """A pool was asked for more threads than this process may use at once."""
 
 
+class GilHeldWarning(UserWarning):
+    """Streams that should run at the same time take turns, since their function holds the GIL."""
+
+
 # The exception of a Python pool, or Ctrl-C, on its way through the C core to the caller's `check`.
 # Regions inside regions never reach a pool, so the thread that raised it is the one that asks.
 _pending = threading.local()

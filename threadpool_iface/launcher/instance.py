@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from numbers import Real
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from ..decomposition import balance211
@@ -47,13 +48,15 @@ def shard(sequence: Sliceable[_T_co]) -> _T_co:
 
 
 def report_throughput(items: float, seconds: float) -> None:
-    """Say that this instance did `items` in `seconds`; the launcher adds up what instances say.
+    """Say that this instance did `items` in the last `seconds`.
 
-    Several reports of an instance count as one of all items in all seconds. In a program not
-    launched it does nothing.
+    `threadpool-iface launch` adds up what instances say; several reports of one count as one of
+    all items in all seconds. `threadpool-iface map` looks at each. In other programs it does
+    nothing.
 
-    It appends the line `throughput <items> <seconds>` to the file that THREADPOOL_IFACE_REPORT
-    names, which a program in another language can do as well.
+    It appends the line `throughput <items> <seconds> <now>` to the file that
+    THREADPOOL_IFACE_REPORT names, which a program in another language can do as well; now is
+    CLOCK_MONOTONIC, and may be left out.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def report_throughput(items: float, seconds: float) -> None:
     path = os.environ.get(REPORT)
     if path:
         with open(path, "a", encoding="ascii") as file:
-            file.write(f"throughput {items!r} {seconds!r}\n")
+            file.write(f"throughput {items!r} {seconds!r} {monotonic()!r}\n")
 
 
 def _number(value: Any, name: str) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-_LINE = re.compile(rb"throughput (\S+) (\S+)\n")
+_LINE = re.compile(rb"throughput (\S+) (\S+)(?: \S+)?\n")
 
 
 class Report:

@@ -1,7 +1,7 @@
-"""The thread behind a `Task`, and the calls that wait for it.
+"""The thread behind a `Task` or a stream, and the calls that wait for it.
 
 What it promises: calls run one at a time, in the order they came. It starts with the first call and
-holds no reference to its `Task`, which may therefore be dropped: calls that are waiting then still
+holds no reference to its owner, which may therefore be dropped: calls that are waiting then still
 run. Calls that wait when the interpreter ends run before it does. In a forked child, where the
 thread does not exist, calls that came before the fork fail, and the next one starts a new thread.
 """
@@ -16,10 +16,23 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from ..errors import PoolClosedError, ThreadpoolError
+
+
+class Runnable(Protocol):
+    """What a driver takes. No method may raise."""
+
+    def run(self, refusal: BaseException | None) -> None:
+        """In the driver's thread; with a refusal, fail with that."""
+
+    def cancel(self) -> None:
+        """It will not run, since the driver was closed."""
+
+    def lose(self) -> None:
+        """It will not run in this process, a forked child."""
 
 
 class Call:
@@ -75,8 +88,8 @@ class Driver:
         # Reentrant: a collection inside may drop the Task, which ends the driver.
         lock = threading.RLock()
         self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
-        self._calls: deque[Call] = deque()
-        self._running: Call | None = None
+        self._calls: deque[Runnable] = deque()
+        self._running: Runnable | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -89,7 +102,7 @@ class Driver:
         """Calls that have not started."""
         return len(self._calls)
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: Runnable) -> None:
         """Have the thread run it, after those that came before; waits while too many do.
 
         Raises
@@ -138,7 +151,7 @@ class Driver:
         if thread is not None:
             thread.join()
 
-    def _taken(self) -> list[Call]:
+    def _taken(self) -> list[Runnable]:
         with self._emptied:
             calls = list(self._calls)
             self._calls.clear()

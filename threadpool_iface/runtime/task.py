@@ -8,12 +8,10 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar
 
-from ..active import UNSET, set_threadpool
 from ..arguments import checked_int
 from ..topology.cpu_pool import CPUPool
-from ..topology.usable import usable_cpus
-from .binding import bind_new_thread
-from .driver import Call, Driver
+from .bound_driver import driver_on
+from .driver import Call
 from .pools import Factory, checked_cores, checked_factory, made
 
 _P = ParamSpec("_P")
@@ -58,18 +56,9 @@ class Task(Generic[_P, _R]):
         maxsize = checked_int(maxsize, "maxsize", 1)
         self._function = function
         self._cpu_pool = checked_cores(cpu_pool)
-        own, usable = made(checked_factory(pool), cpu_pool), usable_cpus()
+        own = made(checked_factory(pool), cpu_pool)
         name = f"Task({getattr(function, '__name__', type(function).__name__)})"
-
-        def enter() -> None:
-            bind_new_thread(cpu_pool, usable)
-            set_threadpool(own)
-
-        def leave() -> None:
-            set_threadpool(UNSET)
-            own.close()
-
-        self._driver = Driver(name, maxsize, enter, leave)
+        self._driver = driver_on(cpu_pool, own, name, maxsize)
         weakref.finalize(self, self._driver.stop).atexit = False
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:

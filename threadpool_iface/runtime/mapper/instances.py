@@ -1,0 +1,161 @@
+"""Running a configuration once: its instances side by side, each on its cores, and none left over.
+
+Each instance leads a session of its own, whose process group is killed before the instance is
+waited for: until then its number cannot be another's. It also dies with the thread that started it,
+whatever becomes of that. What an instance's children start in sessions of their own is theirs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+
+from ...active import VARIABLE as POOL
+from ...launcher.instance import REPORT
+from ...topology.cpu_pool import CPUPool
+from ..reporting import Report, read_reports
+
+_PR_SET_PDEATHSIG = 1
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_OTHERS = {"KMP_AFFINITY": "granularity=fine,compact,1,0", "KMP_BLOCKTIME": "1"}
+#: Of what a failing program wrote, what is told.
+_TOLD = 2000
+
+
+class InstanceError(RuntimeError):
+    """An instance failed; the message has the end of what it wrote."""
+
+
+def run_instances(command: Sequence[str], shares: Sequence[CPUPool], pool: str,
+                  deadline: float) -> list[list[Report]] | None:
+    """What each instance reported, or one report of an item for its whole run if it did not.
+
+    None if `deadline`, on CLOCK_MONOTONIC, came first; the instances are ended then.
+
+    Raises
+    ------
+    InstanceError
+        One failed, and the others were ended; or its reports make no sense.
+    OSError
+        One could not be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="threadpool-iface-map-") as folder:
+        instances: list[_Instance] = []
+        try:
+            for number, share in enumerate(shares):
+                instances.append(_Instance(command, share, pool, Path(folder, str(number))))
+            if not _wait(instances, deadline):
+                return None
+        finally:
+            for instance in instances:
+                instance.end()
+        return [instance.reports() for instance in instances]
+
+
+class _Instance:
+    """A process on its cores; its files start with `prefix`."""
+
+    def __init__(self, command: Sequence[str], share: CPUPool, pool: str, prefix: Path) -> None:
+        self._reports = prefix.with_suffix(".reports")
+        self._output = prefix.with_suffix(".output")
+        self.ended_at = 0.0
+        self._started_at = monotonic()
+        with open(self._output, "wb") as output, _bound(share):
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=_environment(len(share), pool, self._reports), start_new_session=True,
+                preexec_fn=_dying_with_parent())
+
+    @property
+    def number(self) -> int:
+        return self._process.pid
+
+    def end(self) -> None:
+        """Kill what is left of it and its children."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def check(self) -> None:
+        """That it has ended, and ended well."""
+        self.ended_at = monotonic()
+        self._require(os.waitid(os.P_PID, self.number, os.WEXITED | os.WNOWAIT))
+
+    def _require(self, ended: os.waitid_result | None) -> None:
+        assert ended is not None
+        if ended.si_code == os.CLD_EXITED and ended.si_status == 0:
+            return
+        how = "exit status" if ended.si_code == os.CLD_EXITED else "signal"
+        said = self._output.read_bytes()[-_TOLD:].decode(errors="replace").strip()
+        raise InstanceError(f"an instance ended with {how} {ended.si_status}: {said}")
+
+    def reports(self) -> list[Report]:
+        self._reports.touch()
+        try:
+            reports = read_reports(self._reports.read_text())
+        except ValueError as error:
+            raise InstanceError(str(error)) from None
+        return reports or [Report(1.0, self.ended_at - self._started_at, self.ended_at)]
+
+
+def _wait(instances: Sequence[_Instance], deadline: float) -> bool:
+    """Until all have ended, one has failed, or it is too late: then False."""
+    watched = {os.pidfd_open(instance.number): instance for instance in instances}
+    waiting = dict(watched)
+    poll = select.poll()
+    for descriptor in watched:
+        poll.register(descriptor, select.POLLIN)
+    try:
+        while waiting:
+            left = deadline - monotonic()
+            if left <= 0:
+                return False
+            for descriptor, _ in poll.poll(min(1e3 * left + 1, 1e8)):
+                poll.unregister(descriptor)
+                waiting.pop(descriptor).check()
+        return True
+    finally:
+        for descriptor in watched:
+            os.close(descriptor)
+
+
+def kept_settings() -> list[str]:
+    """Variables of the user's own that stay in the instances, with their values."""
+    return [f"{name}={os.environ[name]}" for name in (*_THREADS, *_OTHERS) if name in os.environ]
+
+
+def _environment(cores: int, pool: str, reports: Path) -> dict[str, str]:
+    """As `threadpool-iface launch` makes it, since that is how the program will run."""
+    usual = dict.fromkeys(_THREADS, str(cores)) | _OTHERS
+    return usual | os.environ | {POOL: pool, REPORT: str(reports)}
+
+
+@contextmanager
+def _bound(share: CPUPool) -> Iterator[None]:
+    """A child has the mask of the thread that starts it: so it never runs elsewhere."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, share)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _dying_with_parent() -> Callable[[], None]:
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def set_up() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return set_up
