@@ -36,7 +36,7 @@ CASES = {
 }
 
 
-def _present() -> list[str]:
+def present() -> list[str]:
     """The layers that this machine has: TBB's needs its library."""
     layers = list(LAYERS)
     try:
@@ -48,7 +48,7 @@ def _present() -> list[str]:
 
 def measure(blocks: int, seconds: float) -> dict[str, list[Measurement]]:
     """The measurements of every case, in the order of the layers."""
-    layers = _present()
+    layers = present()
     found = {}
     with Table(layers, default_num_threads()) as table, Progress(transient=True) as progress:
         for name, case in progress.track(CASES.items(), description="numba's layers"):

@@ -33,6 +33,10 @@ class ContenderError(RuntimeError):
     """A contender failed, died, or computed something else than the others."""
 
 
+class DeadContenderError(ContenderError):
+    """Its process ended."""
+
+
 @dataclass
 class Measurement:
     """Seconds per call of one contender on one case."""
@@ -106,7 +110,7 @@ class Player:
         return value
 
     def _died(self) -> NoReturn:
-        raise ContenderError(f"{self.name} died with status {self._process.wait()}") from None
+        raise DeadContenderError(f"{self.name} died with status {self._process.wait()}") from None
 
     def end(self) -> None:
         with suppress(ProcessLookupError, BrokenPipeError):

@@ -15,7 +15,7 @@ from threadpool_iface.numba_layer import install
 
 from ..cases import Case
 from .contender import Prepared, steps_of
-from .numba_prange import Prange
+from .examples import Examples
 
 IDLE_SECONDS = 0.001
 
@@ -52,7 +52,7 @@ def _timed(call: Callable[[], object], before: Callable[[], None]) -> Prepared:
     return Prepared(run, times_itself=True)
 
 
-class NumbaLayer(Prange):
+class NumbaLayer(Examples):
     """`layer` is one of numba's by its own name, or the name of one of our pools."""
 
     def __init__(self, threads: int, layer: str) -> None:

@@ -1,0 +1,90 @@
+"""Every example runs, in its quick form, and prints what it is there to show."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from ctypes.util import find_library
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+#: The last thing an example prints.
+PRINTS = {
+    "heat_equation": r"us for a step$",
+    "kmeans": r"^results: equal$",
+    "mandelbrot": r"^results: equal on all layers$",
+    "pairs": r"^results: equal on all layers$",
+    "stencil_from_threads": r"^results: equal on all layers$",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_CACHE_DIR", str(tmp_path_factory.mktemp("numba-cache")))
+        yield
+
+
+def run(*arguments: str, **environment: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "ignore", *arguments], cwd=EXAMPLES, text=True,
+                          env={**os.environ, **environment}, capture_output=True, timeout=300,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_example_is_listed():
+    scripts = {path.stem for path in EXAMPLES.glob("*.py")} - {"layers"}
+    assert scripts == set(PRINTS)
+    page = (EXAMPLES / "README.md").read_text()
+    assert set(re.findall(r"\((\w+)\.py\)", page)) == scripts | {"layers"}
+
+
+@pytest.mark.parametrize("name", PRINTS)
+def test_it_prints_what_it_shows(name):
+    assert re.search(PRINTS[name], run(f"{name}.py", "--quick").strip(), re.M)
+
+
+def present_layers() -> list[str]:
+    """numba's own: TBB's needs its library."""
+    tbb = ["tbb"] if find_library("tbb") else []
+    return ["omp", "workqueue", *tbb]
+
+
+def test_a_program_gives_the_same_on_every_layer_unchanged():
+    stock = [run("heat_equation.py", "--quick", NUMBA_THREADING_LAYER=layer)
+             for layer in present_layers()]
+    ours = [run("-m", "threadpool_iface.numba_layer", "heat_equation.py", "--quick",
+                THREADPOOL_IFACE_POOL=pool) for pool in ("omp", "eigen")]
+    assert len({printed.splitlines()[0] for printed in (*stock, *ours)}) == 1
+
+
+def compared(prepare: str, folder: Path) -> str:
+    """What `layers.compare` prints of some layers, given a function of whether to be quick.
+    """
+    script = folder / "example.py"
+    script.write_text(f"import os, numba, layers\n"
+                      f"layers.STOCK, layers.OURS = ('omp', 'workqueue'), ('OmpLikePool',)\n"
+                      f"{prepare}\n"
+                      f"layers.compare(prepare)\n")
+    return run(str(script), "--quick", PYTHONPATH=str(EXAMPLES))
+
+
+def test_a_layer_that_dies_is_reported_and_not_compared(tmp_path):
+    printed = compared("def prepare(quick):\n"
+                       "    if numba.config.THREADING_LAYER == 'workqueue':\n"
+                       "        os.abort()\n"
+                       "    return lambda: 1.0", tmp_path)
+    assert re.search(r"^workqueue +-  the process was ended by SIGABRT$", printed, re.M)
+    assert "results: equal on all layers" in printed
+
+
+def test_layers_that_disagree_are_seen(tmp_path):
+    printed = compared("def prepare(quick):\n"
+                       "    return lambda: len(numba.config.THREADING_LAYER)", tmp_path)
+    assert "results differ" in printed
