@@ -28,7 +28,10 @@ Prepare = Callable[[bool], Callable[[], object]]
 
 
 def compare(prepare: Prepare) -> None:
-    """Print how long the loop takes on every layer, and whether all give the same numbers."""
+    """Print how long the loop takes on every layer, and whether all give the same numbers.
+
+    The time is the median over the calls of a process, and the best of three such processes.
+    """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--quick", action="store_true", help="less work, one turn each")
     parser.add_argument("--layer", choices=STOCK + OURS, help="on this one only, for programs")
@@ -72,7 +75,7 @@ def _show(quick: bool) -> None:
         if failed:
             print(f"{layer:14} {'-':>9}  {failed[0]}")
             continue
-        milliseconds[layer] = median(outcome["ms"] for outcome in outcomes)
+        milliseconds[layer] = min(outcome["ms"] for outcome in outcomes)
         results |= {outcome["result"] for outcome in outcomes}
         print(f"{layer:14} {milliseconds[layer]:9.3f}  {outcomes[0]['result']:.17g}")
     best = min(milliseconds[layer] for layer in STOCK if layer in milliseconds)
