@@ -1,9 +1,8 @@
 """scikit-learn's k-means, many at once: its own OpenMP loops, NumPy's BLAS, and our pool.
 
 One fit after the other, the threads of its OpenMP team wait for each other spinning, which is dear
-where other processes want the cores. Fits in Python threads start a team each, eight for eight. With
-our pool as the application's pool and the libraries limited to one thread, there are as many threads
-as cores, and each computes.
+where other processes want the cores. Fits in Python threads start a team each. With our pool as the
+application's pool and the libraries limited to one thread, there are as many threads as cores.
 """
 
 from __future__ import annotations
