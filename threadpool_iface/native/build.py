@@ -47,10 +47,11 @@ def _relative(path: Path) -> str:
 ffi = FFI()
 ffi.cdef(declarations(HERE / "include" / "threadpool_iface.h"))
 ffi.cdef(declarations(HERE / "src" / "pools.h"))
+ffi.cdef(declarations(HERE / "src" / "blas_layer.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "capsule.h"\n#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "blas_layer.h"\n#include "capsule.h"\n#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],

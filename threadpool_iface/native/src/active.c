@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "blas_limits.h"
 #include "handle.h"
 #include "thread_state.h"
 
@@ -26,6 +27,8 @@ static void drop(tpi_pool **slot) {
 
 static void at_thread_exit(void *state) {
     (void)state;
+    tpi_thread.state = TPI_UNSET;
+    tpi_blas_note_choice();
     drop(&tpi_thread.pool);
     drop(&tpi_thread.fallback);
 }
@@ -44,13 +47,12 @@ int32_t tpi_set_active(int32_t state, tpi_pool *pool) {
     if (tpi_thread.depth) return TPI_E_IN_REGION;
     if (state < TPI_UNSET || state > TPI_POOL || (state == TPI_POOL) != (pool != NULL))
         return TPI_E_INVALID;
-    if (pool) {
-        tpi_pool_retain(pool);
-        release_at_exit();
-    }
+    if (pool) tpi_pool_retain(pool);
+    if (state != TPI_UNSET) release_at_exit();
     drop(&tpi_thread.pool);
     tpi_thread.pool = pool;
     tpi_thread.state = state;
+    tpi_blas_note_choice();
     return TPI_OK;
 }
 
@@ -63,6 +65,7 @@ void tpi_set_default(tpi_pool *pool) {
     default_pool = pool;
     atomic_fetch_add_explicit(&default_generation, 1, memory_order_release);
     pthread_mutex_unlock(&default_mutex);
+    tpi_blas_note_default(pool);
     if (before) tpi_pool_release(before);
 }
 

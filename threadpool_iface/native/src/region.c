@@ -152,26 +152,36 @@ int32_t tpi_parallel(int32_t nthr, tpi_task task, void *ctx) {
     return tpi_pool_parallel(tpi_effective_pool(), nthr, task, ctx);
 }
 
-static int32_t run_gang(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+static int32_t run_gang(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                        void *ctx) {
     tpi_gang gang;
     tpi_gang_init(&gang, n);
     tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = n, .gang = &gang};
     /* The caller alone is a gang on every pool. */
-    start_region start = n == 1 ? pool->ops.parallel_for : pool->ops.run_together;
+    start_region start = n == 1 ? pool->ops.parallel_for : together;
     return start ? run_region(&r, start, run_task_together) : TPI_E_UNSUPPORTED;
 }
 
-int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
-    if (n < 0 || !task || !pool) return TPI_E_INVALID;
+static int32_t enter_gang(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                          void *ctx) {
+    if (n < 0 || !task) return TPI_E_INVALID;
     if (tpi_thread.depth) return TPI_E_IN_REGION;
     int32_t size = tpi_pool_num_threads(pool);
     if (n == 0) n = size;
     if (n > size) return TPI_E_INVALID;
     int32_t code = tpi_gate_enter(pool);
     if (code) return code;
-    code = run_gang(pool, n, task, ctx);
+    code = run_gang(pool, together, n, task, ctx);
     tpi_gate_leave(pool);
     return code;
+}
+
+int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+    return pool ? enter_gang(pool, pool->ops.run_together, n, task, ctx) : TPI_E_INVALID;
+}
+
+int32_t tpi_pool_run_together_soon(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+    return pool ? enter_gang(pool, pool->ops.run_together_soon, n, task, ctx) : TPI_E_INVALID;
 }
 
 int32_t tpi_barrier(void) {
