@@ -300,6 +300,12 @@ def pool_of(handle: int) -> ThreadpoolIface | None:
     return _by_handle.get(handle)
 
 
+def living_pools() -> list[tuple[ThreadpoolIface, int]]:
+    """The pools that exist and are open, each with its size."""
+    return [(pool, int(lib.tpi_pool_num_threads(pool._native)))
+            for pool in list(_by_handle.values()) if not pool.closed]
+
+
 def _address(handle: Any) -> int:
     return int(ffi.cast("uintptr_t", handle))
 

@@ -170,6 +170,12 @@ void tpi_set_interrupt_check(int32_t (*interrupted)(void));
 int32_t tpi_max_threads(void);    /* size of the effective pool, else the machine's */
 void tpi_set_machine_threads(int32_t n);
 
+/* The most threads that a region started from now on may use, on whichever pool, for the whole process;
+ * 0: as many as the pool has. It keeps its tasks. Gangs and asynchronous regions are not limited. Visible
+ * outside this library, so that threadpoolctl knows it by them. */
+void tpi_set_thread_limit(int32_t most);
+int32_t tpi_thread_limit(void);
+
 /* The process is about to end: from now on closing neither waits for regions nor joins threads, whose
  * tasks may never end because they need an interpreter that is gone. */
 void tpi_abandon_threads(void);

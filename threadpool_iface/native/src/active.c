@@ -17,6 +17,7 @@ static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
 static tpi_pool *default_pool;
 static _Atomic uint32_t default_generation;
 static _Atomic int32_t machine_threads = 1;
+static _Atomic int32_t thread_limit; /* 0: none */
 static pthread_key_t exit_key;
 
 static void drop(tpi_pool **slot) {
@@ -98,7 +99,20 @@ int32_t tpi_machine_threads(void) {
 
 int32_t tpi_max_threads(void) {
     tpi_pool *pool = tpi_effective_pool();
-    return pool ? tpi_pool_num_threads(pool) : tpi_machine_threads();
+    return tpi_within_limit(pool ? tpi_pool_num_threads(pool) : tpi_machine_threads());
+}
+
+__attribute__((visibility("default"))) void tpi_set_thread_limit(int32_t most) {
+    atomic_store_explicit(&thread_limit, most, memory_order_relaxed);
+}
+
+__attribute__((visibility("default"))) int32_t tpi_thread_limit(void) {
+    return atomic_load_explicit(&thread_limit, memory_order_relaxed);
+}
+
+int32_t tpi_within_limit(int32_t n) {
+    int32_t most = tpi_thread_limit();
+    return most && most < n ? most : n;
 }
 
 void tpi_set_machine_threads(int32_t n) {

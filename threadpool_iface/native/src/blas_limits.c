@@ -33,9 +33,23 @@ static bool is_limit(int32_t size) {
     return threads_with[size] || held[size] || size == default_size;
 }
 
+/* Whoever limits BLAS for a while puts back what he found, which was ours and not the library's own. */
+static void note_outside_change(tpi_blas_threads *l, int32_t now) {
+    if (now == l->found) {
+        l->theirs = l->theirs_then;
+        l->found = 0;
+        return;
+    }
+    if (l->applied < l->theirs) {
+        l->found = l->applied;
+        l->theirs_then = l->theirs;
+    }
+    l->theirs = now;
+}
+
 static void apply(tpi_blas_threads *l) {
     int32_t now = l->get(), wanted = 1;
-    if (now != l->applied) l->theirs = now; /* somebody else has set it since */
+    if (now != l->applied) note_outside_change(l, now);
     int32_t most = l->theirs < l->most ? l->theirs : l->most;
     while (wanted < most && !is_limit(wanted)) ++wanted;
     if (wanted != now) l->set(wanted);
@@ -49,6 +63,7 @@ static void apply_to_all(void) {
 void tpi_blas_limit_library(tpi_blas_threads *l) {
     pthread_mutex_lock(&mutex);
     l->theirs = l->applied = l->get();
+    l->found = 0;
     l->next = limited;
     limited = l;
     atomic_store_explicit(&any, true, memory_order_relaxed);

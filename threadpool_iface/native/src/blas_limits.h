@@ -15,6 +15,7 @@ typedef struct tpi_blas_threads {
     int32_t most;    /* what it has numbers for, whatever the pools */
     int32_t theirs;  /* what it would use without us */
     int32_t applied; /* what we set last */
+    int32_t found, theirs_then; /* applied and theirs when somebody else found our limit; else 0 */
     struct tpi_blas_threads *next;
 } tpi_blas_threads;
 
