@@ -70,8 +70,8 @@ def test_a_forked_child_starts_without_the_layer():
 
 
 def test_forking_while_another_thread_is_in_blas():
-    """OpenBLAS frees its threads' buffers before a fork, whoever uses them. The child cannot use BLAS:
-    its locks stay held there by a thread that does not exist, with the layer or without.
+    """OpenBLAS frees its threads' buffers before a fork, whoever uses them. The child cannot use
+    BLAS: its locks stay held there by a thread that does not exist, with the layer or without.
     """
     assert output_of("""
         import os, threading, numpy as np
