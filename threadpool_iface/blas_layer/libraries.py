@@ -120,10 +120,10 @@ def _obstacle(binary: ctypes.CDLL, addresses: dict[str, int]) -> str:
 
 
 def _shortage(addresses: dict[str, int]) -> str:
-    """Its own threads have numbers; ours need as many that are left."""
+    """Its own threads have numbers; of those that are left one is kept for calls on them."""
     own = ctypes.c_int.from_address(addresses["own_threads"]).value
     most = addresses["max_threads"]
-    if most - (own - 1) >= min(2, own):
+    if most - own >= min(2, own):
         return ""
     return (f"its own {own} threads leave no numbers for others of the {most} it was built with: "
             f"start Python with OPENBLAS_NUM_THREADS={most // 2} or less")

@@ -24,6 +24,11 @@ int32_t tpi_blas_gang_size(tpi_pool *pool) {
     return pool->native && pool->ops.run_together_soon ? tpi_pool_num_threads(pool) : 1;
 }
 
+int32_t tpi_blas_most(const tpi_blas_threads *l) {
+    int32_t most = l->for_gangs - (*l->own - 1);
+    return most < 1 ? 1 : most;
+}
+
 static int32_t size_of_choice(void) {
     if (tpi_thread.state == TPI_UNSET) return 0;
     return tpi_thread.state == TPI_SEQUENTIAL ? 1 : tpi_blas_gang_size(tpi_thread.pool);
@@ -50,7 +55,8 @@ static void note_outside_change(tpi_blas_threads *l, int32_t now) {
 static void apply(tpi_blas_threads *l) {
     int32_t now = l->get(), wanted = 1;
     if (now != l->applied) note_outside_change(l, now);
-    int32_t most = l->theirs < l->most ? l->theirs : l->most;
+    int32_t most = tpi_blas_most(l);
+    if (l->theirs < most) most = l->theirs;
     while (wanted < most && !is_limit(wanted)) ++wanted;
     if (wanted != now) l->set(wanted);
     l->applied = wanted;

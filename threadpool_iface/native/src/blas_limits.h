@@ -12,7 +12,9 @@
 typedef struct tpi_blas_threads {
     void (*set)(int);
     int (*get)(void);
-    int32_t most;    /* what it has numbers for, whatever the pools */
+    int *own;          /* how many threads of its own it has started, and the caller */
+    int32_t numbers;   /* that it has for threads; its own have the lowest */
+    int32_t for_gangs; /* numbers below this one are theirs, if not its own's */
     int32_t theirs;  /* what it would use without us */
     int32_t applied; /* what we set last */
     int32_t found, theirs_then; /* applied and theirs when somebody else found our limit; else 0 */
@@ -21,6 +23,9 @@ typedef struct tpi_blas_threads {
 
 /* Jobs that a pool can run at the same time; 1 for a pool that does not promise any. */
 int32_t tpi_blas_gang_size(tpi_pool *pool);
+
+/* Jobs that it has numbers for, whatever the pool; at least 1. */
+int32_t tpi_blas_most(const tpi_blas_threads *threads);
 
 void tpi_blas_limit_library(tpi_blas_threads *threads);
 void tpi_blas_lift_limits(void); /* of all libraries, which are then not limited any more */
