@@ -8,10 +8,13 @@ import faulthandler
 import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401 - brings an OpenBLAS of its own
+import threadpoolctl
 
-from threadpool_iface import blas_layer
+from threadpool_iface import UNSET, blas_layer, set_threadpool
 
 LONGEST_TEST_SECONDS = 120
+#: Threads of OpenBLAS in `layer_of_four`.
+OWN = 4
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +38,11 @@ def square():
     """A well-conditioned matrix, as small as OpenBLAS still splits in a factorisation."""
     random = np.random.default_rng(7)
     return random.standard_normal((210, 210)) + 210 * np.eye(210)
+
+
+@pytest.fixture
+def layer_of_four(layer):
+    """OpenBLAS told to use four threads, however many CPUs there are."""
+    with threadpoolctl.threadpool_limits(OWN, user_api="blas"):
+        set_threadpool(UNSET)  # the layer looks
+        yield layer

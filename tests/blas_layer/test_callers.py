@@ -7,20 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from threadpool_iface import EigenLikePool, OmpLikePool, parallel, threadpool
+from threadpool_iface import UNSET, EigenLikePool, OmpLikePool, parallel, threadpool
 
 from .operations import OPERATIONS, close
 
 KINDS = {"omp": OmpLikePool, "eigen": EigenLikePool}
-ROUNDS = 1
 
 
-def all_operations(pool, square, expected, together):
+FACTORISATIONS = ("numpy matmul", "numpy solve", "scipy lu")
+
+
+def all_operations(pool, square, expected, together, names=tuple(OPERATIONS)):
     together.wait()
     with threadpool(pool):
-        for _ in range(ROUNDS):
-            for name, compute in OPERATIONS.items():
-                assert close(compute(square), expected[name]), name
+        for name in names:
+            assert close(OPERATIONS[name](square), expected[name]), name
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,24 @@ def test_callers_on_one_pool(layer, square, expected, kind, callers):
     with KINDS[kind](2) as pool, ThreadPoolExecutor(callers) as threads:
         calls = [threads.submit(all_operations, pool, square, expected, together)
                  for _ in range(callers)]
+        for call in calls:
+            call.result()
+
+
+def test_callers_without_a_pool(layer, square, expected):
+    """More of them than there are buffers for callers on OpenBLAS's own threads."""
+    product = OPERATIONS["numpy matmul"]
+    with ThreadPoolExecutor(12) as threads:
+        results = list(threads.map(lambda _: product(square), range(36)))
+    assert all(close(result, expected["numpy matmul"]) for result in results)
+
+
+def test_gangs_beside_openblas_own_threads(layer_of_four, square, expected):
+    """A factorisation puts jobs on OpenBLAS's own threads by itself: they keep their buffers."""
+    together = threading.Barrier(2)
+    with OmpLikePool(4) as pool, ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(all_operations, which, square, expected, together, FACTORISATIONS)
+                 for which in (pool, UNSET)]
         for call in calls:
             call.result()
 

@@ -10,7 +10,6 @@ import pytest
 import threadpoolctl
 
 from threadpool_iface import (
-    UNSET,
     EigenLikePool,
     ExecutorPool,
     OmpLikePool,
@@ -22,19 +21,11 @@ from threadpool_iface import (
     threadpool,
 )
 
-OWN = 4
+from .conftest import OWN
 
 
 def numbers():
     return {library.num_threads for library in blas_layer.libraries()}
-
-
-@pytest.fixture
-def layer_of_four(layer):
-    """OpenBLAS told to use four threads, however many CPUs there are."""
-    with threadpoolctl.threadpool_limits(OWN, user_api="blas"):
-        set_threadpool(UNSET)  # the layer looks
-        yield layer
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 9])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,14 @@ def test_products_have_the_bits_of_openblas_own_threads(layer, square, kind):
 
 
 @pytest.mark.parametrize("kind", GANGS)
+def test_four_jobs_have_the_bits_of_openblas_own_four_threads(layer_of_four, square, kind):
+    expected, before = square @ square, layer_of_four.counts()
+    with GANGS[kind](4) as pool, threadpool(pool):
+        assert (square @ square == expected).all()
+    assert layer_of_four.counts().on_pools == before.on_pools + 1
+
+
+@pytest.mark.parametrize("kind", GANGS)
 def test_jobs_run_on_the_active_pool(layer, square, kind):
     before = layer.counts()
     with GANGS[kind](2) as pool, threadpool(pool):
@@ -65,8 +75,6 @@ def test_a_closed_pool_loses_no_result(layer, square):
 
 def test_a_pool_that_is_held_by_a_region_loses_no_result(layer, square):
     """The gang cannot start, so the jobs go to OpenBLAS's own threads."""
-    from threading import Event, Thread
-
     expected = square @ square
     started, over = Event(), Event()
 
