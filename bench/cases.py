@@ -21,10 +21,11 @@ class Case:
     bound: int | str | None = None  # tasks created for, or "execution"
     skew: str = ""  # loop: how the chunks' costs differ
     body: str = ""  # regions: "empty", "rendezvous" or "delay"; branches: a block of GoogLeNet;
-    # chain: a network
-    tasks: int = 0  # regions: how many, 0 for one for each thread
+    # chain: a network; blas: "numpy", "ours" or "alternating"
+    tasks: int = 0  # regions: how many, 0 for one for each thread; blas: callers
     chunk: int = 0  # loop_overhead: iterations in a task
     batch: int = 1  # chain: images
+    dtype: str = "float32"  # blas
     tuning: str = ""  # how the split is found: "" by the model, "calibrated", "search"
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from threadpool_iface import (
     get_threadpool,
     verbose,
 )
+from threadpool_iface.active import within_limit
 from threadpool_iface.errors import check
 
 from . import tuning
@@ -192,7 +193,7 @@ class Primitive(ABC):
             size = 1
         else:
             pool = get_threadpool() if stream is None else stream.threadpool
-            size = 1 if pool is None else min(self.bound, pool.num_threads)
+            size = 1 if pool is None else min(self.bound, within_limit(pool.num_threads))
         self._last.split = split = self._split(size)
         return split
 

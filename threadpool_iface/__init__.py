@@ -1,6 +1,7 @@
 """Thread pools you choose, for native kernels called from Python."""
 
 import atexit
+import sys
 from typing import TYPE_CHECKING, Any
 
 from . import verbose
@@ -150,3 +151,5 @@ watch_interrupts()
 refresh()
 default_from_environment()
 warn_if_kernels_is_not_ours()
+if hasattr(sys.modules.get("threadpoolctl"), "register"):
+    from . import threadpoolctl_controller as _  # noqa: F401

@@ -190,6 +190,11 @@ def get_max_threads() -> int:
     return int(lib.tpi_max_threads())
 
 
+def within_limit(num_threads: int) -> int:
+    """`num_threads`, or what threadpoolctl limits this process to if that is less."""
+    return min(num_threads, int(lib.tpi_thread_limit()) or num_threads)
+
+
 def in_parallel() -> bool:
     """Whether the calling thread is inside a region, a sequential one included."""
     return bool(lib.tpi_in_parallel())

@@ -95,7 +95,7 @@ def who() -> Census:
               if choice.ident in names]
     return Census(
         tuple(_use(pool, [name for name, its in chosen if its is pool])
-              for pool in living_pools() if not pool.closed),
+              for pool, _ in living_pools()),
         tuple(sorted(name for name, its in chosen if its is None)),
         default_num_threads(), _others(), _layers(),
     )

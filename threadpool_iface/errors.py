@@ -114,4 +114,8 @@ def _raise(code: int, pool: str) -> NoReturn:
             f"{pool} cannot be used in this process: its OpenMP runtime was used before the fork "
             "and does not survive one; use OmpLikePool, or start processes by spawn"
         )
+    if code == lib.TPI_E_BUSY:
+        raise ThreadpoolError(
+            f"the threads of {pool} did not get free in time; nothing was started"
+        )
     raise ValueError(f"the C core refused an argument (code {code})")

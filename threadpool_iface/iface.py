@@ -302,9 +302,10 @@ def pool_of(handle: int) -> ThreadpoolIface | None:
     return _by_handle.get(handle)
 
 
-def living_pools() -> list[ThreadpoolIface]:
-    """Every pool that Python has and that has been used or activated, native ones always."""
-    return sorted({*_by_handle.values(), *_by_key.values()}, key=id)
+def living_pools() -> list[tuple[ThreadpoolIface, int]]:
+    """The pools that exist and are open, each with its size."""
+    return [(pool, int(lib.tpi_pool_num_threads(pool._native)))
+            for pool in list(_by_handle.values()) if not pool.closed]
 
 
 def _address(handle: Any) -> int:

@@ -51,6 +51,12 @@ CONTENDERS = {
     **{f"{name} {how}": Entry("independent", "Independent", (kind, how), label=f"{kind}, {how}")
        for name, kind in (("omp", "OmpLikePool"), ("eigen", "EigenLikePool"))
        for how in ("in turn", "one pool", "own pools")},
+    **{f"blas {where}": Entry("blas", "Blas", (kind, limited), label=text)
+       for where, kind, limited, text in (
+           ("own", "", False, "OpenBLAS's own threads"),
+           ("omp", "OmpLikePool", False, "OmpLikePool"),
+           ("eigen", "EigenLikePool", False, "EigenLikePool"),
+           ("limited", "OmpLikePool", True, "OmpLikePool, limited(1)"))},
     "numpy": Entry("numpy_openblas", "NumPy", label="NumPy/OpenBLAS"),
     "prange": Entry("numba_prange", "Prange", label="numba prange"),
     "numba on omp": Entry("numba_layer", "NumbaLayer", ("OmpLikePool",), label="OmpLikePool"),

@@ -48,6 +48,9 @@ class Contender:
     def gemm(self, case: Case) -> Prepared | None:
         return None
 
+    def blas(self, case: Case) -> Prepared | None:
+        return None
+
     def conv(self, case: Case) -> Prepared | None:
         return None
 

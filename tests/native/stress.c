@@ -164,8 +164,11 @@ static void one_gang(uint32_t *random, tpi_pool *pool, int may_be_closed) {
     int n = 1 + (int)(next(random) >> 8) % tpi_pool_num_threads(pool);
     if ((next(random) >> 16) % 7 == 0) g.failing = (int)(next(random) >> 8) % n;
     atomic_fetch_add_explicit(&regions, 1, memory_order_relaxed);
-    int code = tpi_pool_run_together(pool, n, gang_task, &g);
+    int soon = (next(random) >> 16) % 2;
+    int code = soon ? tpi_pool_run_together_soon(pool, n, gang_task, &g)
+                    : tpi_pool_run_together(pool, n, gang_task, &g);
     if (may_be_closed && code == TPI_E_CLOSED) return;
+    if (soon && code == TPI_E_BUSY) return;
     if (code != (g.failing < 0 ? 0 : 77)) fail("a gang returned", code, g.failing);
 }
 

@@ -242,3 +242,40 @@ def test_foreign_pools_of_the_librarys_own_kind_can():
     lib.tpi_pool_retain(ffi.cast("tpi_pool *", own.handle))
     with ForeignPool(own.handle) as pool:
         pool.run_together(3, lambda i, n: barrier())
+
+
+def test_a_gang_that_cannot_wait_is_refused_while_a_region_holds_the_threads(pool):
+    """In C only, for callers that hold what the pool's tasks may be waiting for."""
+    ran, holds, over = [], threading.Event(), threading.Event()
+
+    def hold(ithr, nthr):
+        holds.set()
+        over.wait(timeout=20)
+
+    @ffi.callback("tpi_task")
+    def note(ctx, ithr, nthr):
+        ran.append((ithr, nthr))
+        return 0
+
+    holder = threading.Thread(target=pool.parallel_for, args=(4, hold))
+    holder.start()
+    holds.wait()
+    busy = lib.tpi_pool_run_together_soon(pool._native, 4, note, ffi.NULL)
+    had_run = sorted(ran)
+    over.set()
+    holder.join()
+    # Each calling thread has a team of its own in OpenMP.
+    free = isinstance(pool, OpenMPPool)
+    assert busy == (0 if free else lib.TPI_E_BUSY)
+    assert had_run == ([(i, 4) for i in range(4)] if free else [])
+    ran.clear()
+    # A loaded machine may need longer than a gang waits to start the pool's threads.
+    while lib.tpi_pool_run_together_soon(pool._native, 4, note, ffi.NULL) == lib.TPI_E_BUSY:
+        pass
+    assert sorted(ran) == [(i, 4) for i in range(4)]
+
+
+def test_pools_that_only_know_how_to_wait_refuse_a_gang_that_cannot():
+    with ThreadPerTask() as pool:
+        assert lib.tpi_pool_run_together_soon(
+            pool._native, 2, lib.tpi_python_task, ffi.NULL) == lib.TPI_E_UNSUPPORTED

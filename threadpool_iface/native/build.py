@@ -60,13 +60,15 @@ def _relative(path: Path) -> str:
 ffi = FFI()
 ffi.cdef(declarations(HERE / "include" / "threadpool_iface.h"))
 ffi.cdef(declarations(HERE / "src" / "pools.h"))
+ffi.cdef(declarations(HERE / "src" / "blas_layer.h"))
 ffi.cdef(declarations(HERE / "src" / "numba_layer.h"))
 ffi.cdef(declarations(HERE / "src" / "ranges.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "capsule.h"\n#include "nopython.h"\n#include "numba_failure.h"\n'
-    '#include "numba_layer.h"\n#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "blas_layer.h"\n#include "capsule.h"\n#include "nopython.h"\n'
+    '#include "numba_failure.h"\n#include "numba_layer.h"\n#include "pools.h"\n'
+    '#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],

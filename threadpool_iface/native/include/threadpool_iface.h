@@ -22,6 +22,10 @@ extern "C" {
 #define TPI_ABI_VERSION 1
 #define TPI_MAX_THREADS 4096
 
+/* How long run_together_soon waits for threads. A guess: longer than most regions, shorter than the
+ * 25 ms for which OpenBLAS's own threads, the alternative, would go on spinning. */
+#define TPI_SOON_MS 20
+
 /* Name of the PyCapsule in which one extension module hands a `tpi_pool *` to another. */
 #define TPI_CAPSULE_NAME "threadpool_iface.tpi_pool"
 
@@ -41,7 +45,8 @@ enum {
     TPI_E_FORKED = -8,     /* this process was forked inside the region: its other tasks are gone */
     TPI_E_UNSUPPORTED = -9,   /* this pool cannot do that */
     TPI_E_BROKEN = -10,       /* a task of the gang failed, or ended without coming to the barrier */
-    TPI_E_NOT_AFTER_FORK = -11 /* the runtime under this pool does not survive a fork */
+    TPI_E_NOT_AFTER_FORK = -11, /* the runtime under this pool does not survive a fork */
+    TPI_E_BUSY = -12          /* the pool's threads did not get free in time; nothing was started */
 };
 
 /* One piece of a region. Returns 0, or a code that ends the region. */
@@ -77,6 +82,9 @@ typedef struct tpi_pool_ops {
     int32_t (*schedule)(void *self, int32_t count, void (*run)(void *arg), void *arg);
     void (*park)(void *self); /* idle workers sleep at once */
     void (*meters)(void *self, struct tpi_stats *stats); /* fill in what this pool counts itself */
+    /* The same as run_together, but TPI_E_BUSY, having started none, if its threads do not get free
+     * within TPI_SOON_MS. */
+    int32_t (*run_together_soon)(void *self, int32_t n, tpi_task task, void *ctx);
 } tpi_pool_ops;
 
 /* Tables of this size and more are accepted. */
@@ -120,6 +128,11 @@ int32_t tpi_parallel(int32_t nthr, tpi_task task, void *ctx);
  * pool that cannot promise it. */
 int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx);
 
+/* The same for a caller that holds what the pool's threads may be waiting for, a lock of its own say,
+ * and so must not wait for them: TPI_E_BUSY, with no task started, if they do not get free within
+ * TPI_SOON_MS. TPI_E_UNSUPPORTED on a pool that only knows how to wait. */
+int32_t tpi_pool_run_together_soon(tpi_pool *pool, int32_t n, tpi_task task, void *ctx);
+
 /* Called by every task of the innermost gang: returns when all of them have. TPI_E_BROKEN, now and
  * from then on, once one of them has failed or has ended while others wait here; TPI_E_INVALID
  * outside a gang. */
@@ -156,6 +169,12 @@ int32_t tpi_in_parallel(void);
 void tpi_set_interrupt_check(int32_t (*interrupted)(void));
 int32_t tpi_max_threads(void);    /* size of the effective pool, else the machine's */
 void tpi_set_machine_threads(int32_t n);
+
+/* The most threads that a region started from now on may use, on whichever pool, for the whole process;
+ * 0: as many as the pool has. It keeps its tasks. Gangs and asynchronous regions are not limited. Visible
+ * outside this library, so that threadpoolctl knows it by them. */
+void tpi_set_thread_limit(int32_t most);
+int32_t tpi_thread_limit(void);
 
 /* The process is about to end: from now on closing neither waits for regions nor joins threads, whose
  * tasks may never end because they need an interpreter that is gone. */

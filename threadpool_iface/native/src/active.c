@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "blas_limits.h"
 #include "handle.h"
 #include "thread_state.h"
 
@@ -16,6 +17,7 @@ static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
 static tpi_pool *default_pool;
 static _Atomic uint32_t default_generation;
 static _Atomic int32_t machine_threads = 1;
+static _Atomic int32_t thread_limit; /* 0: none */
 static pthread_key_t exit_key;
 
 static void drop(tpi_pool **slot) {
@@ -26,6 +28,8 @@ static void drop(tpi_pool **slot) {
 
 static void at_thread_exit(void *state) {
     (void)state;
+    tpi_thread.state = TPI_UNSET;
+    tpi_blas_note_choice();
     drop(&tpi_thread.pool);
     drop(&tpi_thread.fallback);
 }
@@ -44,13 +48,12 @@ int32_t tpi_set_active(int32_t state, tpi_pool *pool) {
     if (tpi_thread.depth) return TPI_E_IN_REGION;
     if (state < TPI_UNSET || state > TPI_POOL || (state == TPI_POOL) != (pool != NULL))
         return TPI_E_INVALID;
-    if (pool) {
-        tpi_pool_retain(pool);
-        release_at_exit();
-    }
+    if (pool) tpi_pool_retain(pool);
+    if (state != TPI_UNSET) release_at_exit();
     drop(&tpi_thread.pool);
     tpi_thread.pool = pool;
     tpi_thread.state = state;
+    tpi_blas_note_choice();
     return TPI_OK;
 }
 
@@ -63,6 +66,7 @@ void tpi_set_default(tpi_pool *pool) {
     default_pool = pool;
     atomic_fetch_add_explicit(&default_generation, 1, memory_order_release);
     pthread_mutex_unlock(&default_mutex);
+    tpi_blas_note_default(pool);
     if (before) tpi_pool_release(before);
 }
 
@@ -95,7 +99,20 @@ int32_t tpi_machine_threads(void) {
 
 int32_t tpi_max_threads(void) {
     tpi_pool *pool = tpi_effective_pool();
-    return pool ? tpi_pool_num_threads(pool) : tpi_machine_threads();
+    return tpi_within_limit(pool ? tpi_pool_num_threads(pool) : tpi_machine_threads());
+}
+
+__attribute__((visibility("default"))) void tpi_set_thread_limit(int32_t most) {
+    atomic_store_explicit(&thread_limit, most, memory_order_relaxed);
+}
+
+__attribute__((visibility("default"))) int32_t tpi_thread_limit(void) {
+    return atomic_load_explicit(&thread_limit, memory_order_relaxed);
+}
+
+int32_t tpi_within_limit(int32_t n) {
+    int32_t most = tpi_thread_limit();
+    return most && most < n ? most : n;
 }
 
 void tpi_set_machine_threads(int32_t n) {

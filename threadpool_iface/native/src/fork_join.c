@@ -204,6 +204,12 @@ static int32_t run_together(void *self, int32_t n, tpi_task task, void *ctx) {
     return tpi_lock_wait(&pool->team) ? run_on_team(pool, &w) : TPI_OK;
 }
 
+static int32_t run_together_soon(void *self, int32_t n, tpi_task task, void *ctx) {
+    fork_join *pool = self;
+    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n, .together = true};
+    return tpi_lock_wait_for(&pool->team, TPI_SOON_MS) ? run_on_team(pool, &w) : TPI_E_BUSY;
+}
+
 /* -- the table ----------------------------------------------------------------------------- */
 
 static int32_t num_threads(void *self) { return ((fork_join *)self)->size; }
@@ -258,6 +264,7 @@ tpi_pool *tpi_fork_join_new(const tpi_pool_options *options, int32_t dynamic) {
         .in_parallel = tpi_ask_the_handle, .parallel_for = parallel_for, .flags = tpi_synchronous,
         .wait = tpi_nothing_to_wait_for, .close = close_pool, .destroy = destroy,
         .run_together = run_together, .park = park, .meters = meters,
+        .run_together_soon = run_together_soon,
     };
     int32_t size = options->num_threads;
     if (size < 1 || size > TPI_MAX_THREADS) return NULL;

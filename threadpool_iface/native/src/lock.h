@@ -10,6 +10,7 @@
 #include "futex.h"
 #include "region.h"
 #include "thread_state.h"
+#include "waiting.h"
 
 /* 0: free; 1: held; 2: held, and somebody may be asleep (Drepper, Futexes Are Tricky, mutex 2). */
 typedef _Atomic uint32_t tpi_lock;
@@ -28,6 +29,18 @@ static inline bool tpi_lock_wait(tpi_lock *lock) {
         tpi_futex_wait_for(lock, 2, 50);
         tpi_poll_interrupt();
         if (tpi_thread.region && tpi_region_error(tpi_thread.region)) return false;
+    }
+    return true;
+}
+
+/* False, without the lock, if it does not get free within `milliseconds`. */
+static inline bool tpi_lock_wait_for(tpi_lock *lock, int64_t milliseconds) {
+    if (tpi_lock_try(lock)) return true;
+    uint64_t end = tpi_now_ns() + (uint64_t)milliseconds * 1000000u;
+    while (atomic_exchange_explicit(lock, 2, memory_order_acquire) != 0) {
+        uint64_t now = tpi_now_ns();
+        if (now >= end) return false;
+        tpi_futex_wait_for(lock, 2, (long)((end - now) / 1000000u) + 1);
     }
     return true;
 }

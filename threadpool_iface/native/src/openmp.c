@@ -89,7 +89,7 @@ tpi_pool *tpi_openmp_new(int32_t size, int32_t dynamic, uintptr_t gomp_parallel,
         .abi_version = TPI_ABI_VERSION, .struct_size = sizeof ops, .num_threads = num_threads,
         .in_parallel = tpi_ask_the_handle, .parallel_for = parallel_for, .flags = tpi_synchronous,
         .wait = tpi_nothing_to_wait_for, .close = close_pool, .destroy = free,
-        .run_together = run_together,
+        .run_together = run_together, .run_together_soon = run_together,
     };
     openmp *pool = size < 1 || size > TPI_MAX_THREADS ? NULL : malloc(sizeof *pool);
     if (!pool) return NULL;

@@ -58,6 +58,16 @@ int32_t tpi_run_task(void *region, int32_t ithr, int32_t nthr) {
     return code;
 }
 
+/* A region that is narrower than its tasks: whoever runs one of its parts claims them one by one. */
+static int32_t run_some(void *region, int32_t part, int32_t parts) {
+    (void)part, (void)parts;
+    tpi_region *r = region;
+    int64_t i;
+    while ((i = atomic_fetch_add_explicit(&r->claimed, 1, memory_order_relaxed)) < r->nthr)
+        tpi_run_task(r, (int32_t)i, r->nthr);
+    return 0;
+}
+
 /* A gang's task starts whatever became of the others: they may be waiting for it. */
 static int32_t run_task_together(void *region, int32_t ithr, int32_t nthr) {
     tpi_region *r = region;
@@ -69,7 +79,7 @@ static int32_t run_task_together(void *region, int32_t ithr, int32_t nthr) {
 
 static int32_t run_task_counted(void *region, int32_t ithr, int32_t nthr) {
     tpi_region *r = region;
-    if (ithr < 0 || ithr >= r->nthr || nthr != r->nthr ||
+    if (ithr < 0 || ithr >= r->width || nthr != r->width ||
         atomic_exchange_explicit(&r->ran[ithr], 1, memory_order_relaxed)) {
         tpi_note_error(r, TPI_E_INCOMPLETE);
         return TPI_E_INCOMPLETE;
@@ -103,7 +113,7 @@ static int32_t submit(tpi_region *r, start_region start, tpi_task task) {
     ++tpi_thread.depth;
     tpi_thread.running = pool;
     tpi_thread.region = r;
-    int32_t code = start(pool->self, r->nthr, task, r);
+    int32_t code = start(pool->self, r->width, task, r);
     if (!pool->native && (pool->ops.flags(pool->self) & TPI_ASYNCHRONOUS))
         pool->ops.wait(pool->self);
     tpi_thread.region = outer_region;
@@ -116,10 +126,10 @@ static int32_t submit(tpi_region *r, start_region start, tpi_task task) {
 }
 
 static int32_t submit_counted(tpi_region *r, start_region start, tpi_task task) {
-    r->ran = calloc((size_t)r->nthr, sizeof *r->ran);
+    r->ran = calloc((size_t)r->width, sizeof *r->ran);
     if (!r->ran) return TPI_E_NO_MEMORY;
     r->counted = task;
-    atomic_init(&r->left, r->nthr);
+    atomic_init(&r->left, r->width);
     int32_t code = submit(r, start, run_task_counted);
     if (!code && atomic_load_explicit(&r->left, memory_order_acquire) != 0) code = TPI_E_INCOMPLETE;
     free(r->ran);
@@ -141,7 +151,8 @@ int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx
         code = run_inline(nthr, task, ctx);
     } else {
         tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = nthr};
-        code = run_region(&r, pool->ops.parallel_for, tpi_run_task);
+        r.width = tpi_within_limit(nthr);
+        code = run_region(&r, pool->ops.parallel_for, r.width == nthr ? tpi_run_task : run_some);
     }
     tpi_gate_leave(pool);
     return code;
@@ -152,26 +163,37 @@ int32_t tpi_parallel(int32_t nthr, tpi_task task, void *ctx) {
     return tpi_pool_parallel(tpi_effective_pool(), nthr, task, ctx);
 }
 
-static int32_t run_gang(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+static int32_t run_gang(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                        void *ctx) {
     tpi_gang gang;
     tpi_gang_init(&gang, n);
-    tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = n, .gang = &gang};
+    tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = n, .width = n,
+                    .gang = &gang};
     /* The caller alone is a gang on every pool. */
-    start_region start = n == 1 ? pool->ops.parallel_for : pool->ops.run_together;
+    start_region start = n == 1 ? pool->ops.parallel_for : together;
     return start ? run_region(&r, start, run_task_together) : TPI_E_UNSUPPORTED;
 }
 
-int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
-    if (n < 0 || !task || !pool) return TPI_E_INVALID;
+static int32_t enter_gang(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                          void *ctx) {
+    if (n < 0 || !task) return TPI_E_INVALID;
     if (tpi_thread.depth) return TPI_E_IN_REGION;
     int32_t size = tpi_pool_num_threads(pool);
     if (n == 0) n = size;
     if (n > size) return TPI_E_INVALID;
     int32_t code = tpi_gate_enter(pool);
     if (code) return code;
-    code = run_gang(pool, n, task, ctx);
+    code = run_gang(pool, together, n, task, ctx);
     tpi_gate_leave(pool);
     return code;
+}
+
+int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+    return pool ? enter_gang(pool, pool->ops.run_together, n, task, ctx) : TPI_E_INVALID;
+}
+
+int32_t tpi_pool_run_together_soon(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+    return pool ? enter_gang(pool, pool->ops.run_together_soon, n, task, ctx) : TPI_E_INVALID;
 }
 
 int32_t tpi_barrier(void) {

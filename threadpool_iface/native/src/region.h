@@ -14,6 +14,8 @@ typedef struct tpi_region {
     void *ctx;
     tpi_pool *pool; /* NULL: inline */
     int32_t nthr;
+    int32_t width;          /* what the pool runs: nthr tasks, or fewer that each run some of them */
+    _Atomic int64_t claimed; /* of the tasks of a region that is narrower */
     struct tpi_gang *gang;  /* NULL unless the tasks run together */
     _Atomic int32_t error;  /* the first non-zero code; 0 while nothing failed */
     tpi_task counted;       /* foreign pools: what is run and counted */

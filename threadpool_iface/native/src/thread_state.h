@@ -30,6 +30,9 @@ void tpi_poll_interrupt(void);
 /* The pool of a region started now: NULL inside a region, and where the thread is sequential. */
 tpi_pool *tpi_effective_pool(void);
 
+/* n, or the limit on threads if that is less. */
+int32_t tpi_within_limit(int32_t n);
+
 /* What tpi_set_machine_threads set. */
 int32_t tpi_machine_threads(void);
 

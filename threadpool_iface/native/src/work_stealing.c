@@ -409,6 +409,75 @@ static int32_t run_together(void *self, int32_t n, tpi_task task, void *ctx) {
     return TPI_OK;
 }
 
+/* A gang that may be called off: its workers gather first, and start together or not at all. Counted,
+ * not on the caller's stack, since a worker may come when nobody waits for it any more. */
+typedef struct {
+    gang g;
+    const tpi_patience *patience;
+    _Atomic int32_t arrived;
+    _Atomic int32_t references; /* the caller's and one for each item */
+    _Atomic uint32_t verdict;   /* signal word: 0 until it is one of these */
+} muster;
+
+enum { START = 2, CALLED_OFF = 4 };
+
+static void release_muster(muster *m, int32_t count) {
+    /* acq_rel: the one that frees has seen everybody's last access. */
+    if (atomic_fetch_sub_explicit(&m->references, count, memory_order_acq_rel) == count) free(m);
+}
+
+static void answer_muster(void *arg) {
+    muster *m = arg;
+    atomic_fetch_add_explicit(&m->arrived, 1, memory_order_relaxed);
+    if (tpi_await(&m->verdict, 0, m->patience, m->g.fork_generation) == START) join_gang(&m->g);
+    release_muster(m, 1);
+}
+
+static bool all_arrive(muster *m, int32_t count) {
+    uint64_t end = tpi_now_ns() + TPI_SOON_MS * UINT64_C(1000000);
+    while (atomic_load_explicit(&m->arrived, memory_order_relaxed) < count) {
+        if (tpi_now_ns() >= end) return false;
+        for (int i = 0; i < m->patience->pauses; ++i) tpi_pause();
+        sched_yield();
+    }
+    return true;
+}
+
+static muster *call_muster(stealing *pool, int32_t n, tpi_task task, void *ctx) {
+    muster *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    m->g = (gang){.task = task, .ctx = ctx, .n = n, .next = 1, .left = n - 1};
+    m->g.fork_generation = pool->fork_generation;
+    m->patience = &pool->patience;
+    atomic_init(&m->references, n);
+    return m;
+}
+
+static int32_t run_muster(stealing *pool, muster *m) {
+    int32_t count = m->g.n - 1;
+    int32_t queued = push(pool, count, (tpi_item){answer_muster, m});
+    notify(pool, queued);
+    bool start = queued == count && all_arrive(m, count);
+    tpi_signal_many(&m->verdict, start ? START : CALLED_OFF, INT32_MAX, NULL);
+    if (start) {
+        m->g.task(m->g.ctx, 0, m->g.n);
+        tpi_await(&m->g.over, 0, &pool->patience, m->g.fork_generation);
+    }
+    release_muster(m, 1 + count - queued);
+    return start ? TPI_OK : TPI_E_BUSY;
+}
+
+static int32_t run_together_soon(void *self, int32_t n, tpi_task task, void *ctx) {
+    stealing *pool = self;
+    int32_t code = ensure_started(pool);
+    if (code) return code;
+    if (!tpi_lock_wait_for(&pool->gang, TPI_SOON_MS)) return TPI_E_BUSY;
+    muster *m = call_muster(pool, n, task, ctx);
+    code = m ? run_muster(pool, m) : TPI_E_NO_MEMORY;
+    tpi_unlock(&pool->gang);
+    return code;
+}
+
 /* -- the table ----------------------------------------------------------------------------- */
 
 static int32_t num_threads(void *self) { return ((stealing *)self)->size; }
@@ -490,6 +559,7 @@ tpi_pool *tpi_work_stealing_new(const tpi_pool_options *options, int32_t asynchr
         .in_parallel = tpi_ask_the_handle, .parallel_for = parallel_for, .flags = flags,
         .wait = tpi_nothing_to_wait_for, .close = close_pool, .destroy = destroy,
         .run_together = run_together, .schedule = schedule, .park = park, .meters = meters,
+        .run_together_soon = run_together_soon,
     };
     int32_t size = options->num_threads;
     if (size < 1 || size > TPI_MAX_THREADS) return NULL;

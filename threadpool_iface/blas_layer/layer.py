@@ -1,0 +1,124 @@
+"""Installing the layer, and limiting BLAS for a block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from ..arguments import MAX_THREADS, checked_int
+from ..errors import UnsupportedError, check
+from ..native import ffi, lib
+from .libraries import Library, libraries
+
+_watching_forks = False
+
+
+def install() -> list[Library]:
+    """Run the jobs of every OpenBLAS that is loaded now on the active pool of whoever calls it.
+
+    Call it again after a library that brings one of its own has been imported: NumPy and SciPy have
+    one each. A forked child starts without the layer.
+
+    Returns
+    -------
+    list of Library
+        Those that it has taken over, now or before.
+
+    Raises
+    ------
+    UnsupportedError
+        There is none that can be; the message says why for each that is loaded.
+    """
+    loaded = libraries()
+    taken = [library for library in loaded if library.redirectable]
+    if not taken:
+        reasons = "; ".join(map(str, loaded)) or "none is loaded, import NumPy or SciPy first"
+        raise UnsupportedError(f"no BLAS library of this process can run on a pool: {reasons}")
+    _watch_forks()
+    for library in taken:
+        check(lib.tpi_blas_install(ffi.new("tpi_blas_library *", library._addresses)))
+    return taken
+
+
+def _watch_forks() -> None:
+    global _watching_forks
+    if not _watching_forks:
+        os.register_at_fork(after_in_child=lib.tpi_blas_restore_after_fork)
+        _watching_forks = True
+
+
+def uninstall() -> None:
+    """Back to OpenBLAS's own threads, as many as it would use by itself. Idempotent.
+
+    Calls that are running on a pool end there.
+    """
+    lib.tpi_blas_uninstall()
+
+
+def installed() -> bool:
+    """Whether the layer has taken over at least one library."""
+    return bool(lib.tpi_blas_installed(0))
+
+
+def _taken_over(library: Library) -> bool:
+    return library.redirectable and bool(
+        lib.tpi_blas_installed(library._addresses["set_callback"]))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Calls of BLAS that were split, since the process began.
+
+    Attributes
+    ----------
+    on_pools, on_own_threads : int
+        Where their jobs ran, while the layer was installed.
+    """
+
+    on_pools: int
+    on_own_threads: int
+
+
+def counts() -> Counts:
+    """Where the calls that the layer was asked about have run."""
+    raw = ffi.new("tpi_blas_counts *")
+    lib.tpi_blas_count(raw)
+    return Counts(raw.on_pools, raw.on_own_threads)
+
+
+@contextmanager
+def limited(num_threads: int = 1) -> Iterator[None]:
+    """`with limited():` BLAS uses at most so many threads, in the whole process, for a block.
+
+    For regions whose tasks call BLAS: OpenBLAS has one number for all threads, so the layer cannot
+    limit those of a region alone. It works without the layer too, and limits MKL, BLIS and
+    FlexiBLAS.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `num_threads` is not an integer in 1..4096.
+    """
+    most = checked_int(num_threads, "num_threads", 1, MAX_THREADS)
+    with ExitStack() as stack:
+        for library in libraries():
+            if not _taken_over(library):
+                stack.enter_context(_limited(library, most))
+        lib.tpi_blas_hold(most, True)
+        stack.callback(lib.tpi_blas_hold, most, False)
+        yield
+
+
+@contextmanager
+def _limited(library: Library, most: int) -> Iterator[None]:
+    before = library.num_threads
+    if library._set is None or before <= most:
+        yield
+        return
+    library._set(most)
+    try:
+        yield
+    finally:
+        library._set(before)

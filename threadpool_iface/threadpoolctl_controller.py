@@ -1,0 +1,58 @@
+"""This library for threadpoolctl: `threadpool_info` lists pools, `threadpool_limits` bounds them.
+
+Importing this module registers it. `import threadpool_iface` does so by itself where threadpoolctl
+has been imported before, as scikit-learn does; it does not import it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import threadpoolctl
+
+from . import __version__
+from .iface import living_pools
+from .native import lib
+
+USER_API = "threadpool_iface"
+
+
+class ThreadpoolIfaceController(threadpoolctl.LibController):  # type: ignore[misc]
+    """A process-wide upper limit on the threads of every region, on whichever pool.
+
+    Regions keep their tasks, and so results their bits; gangs and asynchronous regions are not
+    limited. threadpoolctl undoes a limit by setting the number that it was told before, so the
+    number of an unlimited process, which is the size of its largest pool, means no limit.
+    """
+
+    user_api = USER_API
+    internal_api = USER_API
+    filename_prefixes = ("_core",)
+    check_symbols = ("tpi_set_thread_limit",)
+
+    #: What was told while there was no limit.
+    _unlimited: ClassVar[int] = 0
+
+    def get_num_threads(self) -> int:
+        """The limit; without one, the size of the largest pool, or of this thread's default."""
+        if limit := int(lib.tpi_thread_limit()):
+            return limit
+        sizes = [int(lib.tpi_max_threads()), *(size for _, size in living_pools())]
+        ThreadpoolIfaceController._unlimited = max(sizes)
+        return max(sizes)
+
+    def set_num_threads(self, num_threads: int) -> None:
+        """Limit regions that start from now on."""
+        lib.tpi_set_thread_limit(0 if num_threads == self._unlimited else max(1, num_threads))
+
+    def get_version(self) -> str:
+        """threadpool_iface's."""
+        return __version__
+
+    def info(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As of every library, and the open pools: each one's repr and size."""
+        pools = [{"pool": repr(pool), "num_threads": size} for pool, size in living_pools()]
+        return {**super().info(*args, **kwargs), "pools": pools}
+
+
+threadpoolctl.register(ThreadpoolIfaceController)
