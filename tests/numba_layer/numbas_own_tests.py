@@ -3,7 +3,7 @@ layer and without.
 
 Each module of tests runs in processes of its own: one with stock numba, one for each pool. What
 counts is a test that fails with the layer only. `--quick` runs the parts that end within a minute
-or two; all of it takes hours, most of them in `numba.tests.test_parfors`.
+or two; all of it takes hours, most of them in `numba.tests.test_parallel_backend`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ PARFORS = ("TestParforBasic", "TestParforNumericalMisc", "TestParforNumPy", "Tes
            "TestParforsBitMask", "TestParforsDiagnostics", "TestParforsLeaks", "TestParforsMisc",
            "TestParforsOptions", "TestParforsSlice", "TestParforsVectorizer", "TestPrangeBasic",
            "TestPrangeSpecific", "TestParforChunksizing", "TestParforReductionSetNumThreads")
+#: Of `numba.tests.test_parallel_backend`; the last two start processes that start threads and
+#: processes, and take longest.
+BACKEND = ("TestMiscBackendIssues", "TestThreadingLayerSelection", "TestThreadingLayerPriority",
+           "TestInitSafetyIssues", "TestForkSafetyIssues", "TestTBBSpecificIssues",
+           "TestParallelBackend", "TestSpecificBackend")
 #: Names that one process is given.
 QUICK = (
     "npyufunc.test_parallel_low_work npyufunc.test_parallel_ufunc_issues "
@@ -36,8 +41,8 @@ FULL = (
     *(f"npyufunc.{module}" for module in (
         "test_parallel_low_work", "test_parallel_ufunc_issues", "test_parallel_env_variable",
         "test_vectorize_decor", "test_gufunc", "test_ufunc")),
-    "test_parallel_backend",
     *(f"test_parfors.{name}" for name in PARFORS),
+    *(f"test_parallel_backend.{name}" for name in BACKEND),
 )
 POOLS = ("omp", "eigen")
 #: A line of unittest's, whatever the test printed between its name and its verdict.
