@@ -51,8 +51,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    points = np.random.default_rng(0).standard_normal((2000 if quick else 20_000, 16))
-    jobs = range(4, 12)
+    points = np.random.default_rng(0).standard_normal((500 if quick else 20_000, 16))
+    jobs = range(4, 8 if quick else 12)
     times_of = {way: [] for way in (one_by_one, in_threads, on_our_pool)}
     inertias = {}
     for _ in range(1 if quick else 9):
