@@ -6,11 +6,12 @@ has been imported before, as scikit-learn does; it does not import it.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import threadpoolctl
 
 from . import __version__
+from .arguments import MAX_THREADS
 from .iface import living_pools
 from .native import lib
 
@@ -21,8 +22,9 @@ class ThreadpoolIfaceController(threadpoolctl.LibController):  # type: ignore[mi
     """A process-wide upper limit on the threads of every region, on whichever pool.
 
     Regions keep their tasks, and so results their bits; gangs and asynchronous regions are not
-    limited. threadpoolctl undoes a limit by setting the number that it was told before, so the
-    number of an unlimited process, which is the size of its largest pool, means no limit.
+    limited. threadpoolctl undoes a limit, also one of other libraries only, by setting the number
+    that it was told before. So an unlimited process tells one that no pool can reach and that means
+    no limit, whatever pools were made in between.
     """
 
     user_api = USER_API
@@ -30,20 +32,13 @@ class ThreadpoolIfaceController(threadpoolctl.LibController):  # type: ignore[mi
     filename_prefixes = ("_core",)
     check_symbols = ("tpi_set_thread_limit",)
 
-    #: What was told while there was no limit.
-    _unlimited: ClassVar[int] = 0
-
     def get_num_threads(self) -> int:
-        """The limit; without one, the size of the largest pool, or of this thread's default."""
-        if limit := int(lib.tpi_thread_limit()):
-            return limit
-        sizes = [int(lib.tpi_max_threads()), *(size for _, size in living_pools())]
-        ThreadpoolIfaceController._unlimited = max(sizes)
-        return max(sizes)
+        """The limit; without one, the most threads that a pool can have."""
+        return int(lib.tpi_thread_limit()) or MAX_THREADS
 
     def set_num_threads(self, num_threads: int) -> None:
         """Limit regions that start from now on."""
-        lib.tpi_set_thread_limit(0 if num_threads == self._unlimited else max(1, num_threads))
+        lib.tpi_set_thread_limit(0 if num_threads >= MAX_THREADS else max(1, num_threads))
 
     def get_version(self) -> str:
         """threadpool_iface's."""

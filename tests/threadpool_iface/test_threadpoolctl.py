@@ -96,6 +96,12 @@ def test_leaving_restores_no_limit_even_if_a_larger_pool_was_made_meanwhile():
         assert lib.tpi_thread_limit() == 0
 
 
+def test_limits_of_other_libraries_leave_none_of_ours_behind():
+    with threadpoolctl.threadpool_limits(1, user_api="blas"), OmpLikePool(7):
+        threadpoolctl.threadpool_info()
+    assert lib.tpi_thread_limit() == 0
+
+
 def test_limits_of_blas_alone_leave_regions_alone():
     blas_alone = threadpoolctl.threadpool_limits(1, user_api="blas")
     with OmpLikePool(4) as pool, threadpool(pool), blas_alone:
