@@ -11,9 +11,12 @@ from hypothesis import settings
 
 from threadpool_iface import UNSET, set_default_threadpool, set_threadpool
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Shells start programs in the background like this, and tests of Ctrl-C would wait for ever.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Shells start programs in the background with signals ignored, and nohup does; tests that send them
+# would wait for ever.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler),
+                          (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
