@@ -19,8 +19,10 @@ LLVM = sorted(glob.glob("/usr/lib/llvm-*/lib/libomp.so")) + sorted(
 
 
 def python(code: str, **env: str) -> subprocess.CompletedProcess:
+    # joblib, which other tests import, leaves this one behind.
+    inherited = {k: v for k, v in os.environ.items() if k != "KMP_INIT_AT_FORK"}
     return subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True,
-                          text=True, check=False, timeout=300, env={**os.environ, **env})
+                          text=True, check=False, timeout=300, env={**inherited, **env})
 
 
 def test_runtime_says_which_library_it_is():
@@ -117,3 +119,22 @@ def test_two_pools_of_one_runtime():
             seen = []
             pool.parallel_for(10, lambda i, n, seen=seen: seen.append(i))
             assert sorted(seen) == list(range(10))
+
+
+@pytest.mark.skipif(not LLVM, reason="neither libomp (Debian: libomp-dev) nor libiomp5 is there")
+def test_a_child_is_refused_where_the_runtime_was_told_not_to_start_anew():
+    done = python(f"""
+import os
+from threadpool_iface import OpenMPPool, ThreadpoolError
+pool = OpenMPPool(2, runtime={LLVM[0]!r})
+pool.parallel_for(2, lambda i, n: None)
+child = os.fork()
+if child == 0:
+    try:
+        pool.parallel_for(2, lambda i, n: None)
+    except ThreadpoolError:
+        os._exit(3)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""", KMP_INIT_AT_FORK="FALSE")
+    assert done.stdout == "3\n", done.stderr

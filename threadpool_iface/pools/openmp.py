@@ -48,7 +48,8 @@ class OpenMPPool(NativePool):
 
     What OpenMP decides stays OpenMP's: each calling thread has a team of its own, how long its
     threads spin follows OMP_WAIT_POLICY and KMP_BLOCKTIME, `close()` does not end them, and libgomp
-    cannot be used in a forked child of a thread that used it before (that is a ThreadpoolError).
+    cannot be used in a forked child of a thread that used it before (that is a ThreadpoolError), nor
+    can LLVM's where KMP_INIT_AT_FORK tells it not to start anew there, as joblib does.
 
     Raises
     ------
@@ -73,7 +74,7 @@ class OpenMPPool(NativePool):
         size = checked_num_threads(num_threads)
         functions = [_address(library, name) for name in
                      ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")]
-        survives_fork = _kind(library._name) != "libgomp"
+        survives_fork = _kind(library._name) != "libgomp" and _starts_anew_in_children()
         super().__init__(
             lib.tpi_openmp_new(size, schedule == "dynamic", *functions, survives_fork), size)
         self.schedule = schedule
@@ -81,6 +82,12 @@ class OpenMPPool(NativePool):
 
     def _policy(self) -> list[str]:
         return [self.runtime, self.schedule]
+
+
+def _starts_anew_in_children() -> bool:
+    """Whether LLVM's runtimes do: joblib and scikit-learn, for one, tell them not to."""
+    return os.environ.get("KMP_INIT_AT_FORK", "").strip().lower() not in (
+        "0", "false", "f", "no", "n", "off", ".f.", ".false.", "disabled")
 
 
 def _kind(path: str) -> str:
