@@ -29,6 +29,16 @@ def _files_of_the_user_are_left_alone(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def _the_environment_stays_as_it_was():
+    before = dict(os.environ)
+    yield
+    # Dask sets OMP_NUM_THREADS for its workers in our process, joblib KMP_INIT_AT_FORK.
+    if dict(os.environ) != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def _nothing_stays_active():
     yield
     set_threadpool(UNSET)
