@@ -48,8 +48,8 @@ class OpenMPPool(NativePool):
 
     What OpenMP decides stays OpenMP's: each calling thread has a team of its own, how long its
     threads spin follows OMP_WAIT_POLICY and KMP_BLOCKTIME, `close()` does not end them, and libgomp
-    cannot be used in a forked child of a thread that used it before (that is a ThreadpoolError), nor
-    can LLVM's where KMP_INIT_AT_FORK tells it not to start anew there, as joblib does.
+    cannot be used in a forked child of a thread that used it before (that is a ThreadpoolError),
+    nor can LLVM's where KMP_INIT_AT_FORK tells it not to start anew there, as joblib does.
 
     Raises
     ------
