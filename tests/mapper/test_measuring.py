@@ -97,6 +97,13 @@ assert type(pool).__name__.lower().startswith("{pool}"), pool
 """, [ALL], pool)
 
 
+def test_instances_can_take_their_shares_of_the_data():
+    text = ("from threadpool_iface import report_throughput, shard\n"
+            "report_throughput(sum(shard([1, 2, 3])), 1)")
+    first, second = once(text, [ONE, ONE])
+    assert (first[0].items, second[0].items) == (3, 3)
+
+
 def test_settings_of_the_user_stay(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     once("import os; assert os.environ['OMP_NUM_THREADS'] == '3'")

@@ -13,13 +13,13 @@ import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
 from ...active import VARIABLE as POOL
-from ...launcher.instance import REPORT
+from ...launcher.instance import COUNT, INDEX, REPORT
 from ...topology.cpu_pool import CPUPool
 from ..reporting import Report, read_reports
 
@@ -51,7 +51,8 @@ def run_instances(command: Sequence[str], shares: Sequence[CPUPool], pool: str,
         instances: list[_Instance] = []
         try:
             for number, share in enumerate(shares):
-                instances.append(_Instance(command, share, pool, Path(folder, str(number))))
+                settings = {INDEX: str(number), COUNT: str(len(shares)), POOL: pool}
+                instances.append(_Instance(command, share, settings, Path(folder, str(number))))
             if not _wait(instances, deadline):
                 return None
         finally:
@@ -63,7 +64,8 @@ def run_instances(command: Sequence[str], shares: Sequence[CPUPool], pool: str,
 class _Instance:
     """A process on its cores; its files start with `prefix`."""
 
-    def __init__(self, command: Sequence[str], share: CPUPool, pool: str, prefix: Path) -> None:
+    def __init__(self, command: Sequence[str], share: CPUPool, settings: Mapping[str, str],
+                 prefix: Path) -> None:
         self._reports = prefix.with_suffix(".reports")
         self._output = prefix.with_suffix(".output")
         self.ended_at = 0.0
@@ -71,8 +73,8 @@ class _Instance:
         with open(self._output, "wb") as output, _bound(share):
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env=_environment(len(share), pool, self._reports), start_new_session=True,
-                preexec_fn=_dying_with_parent())
+                env=_environment(len(share)) | {**settings, REPORT: str(self._reports)},
+                start_new_session=True, preexec_fn=_dying_with_parent())
 
     @property
     def number(self) -> int:
@@ -133,10 +135,10 @@ def kept_settings() -> list[str]:
     return [f"{name}={os.environ[name]}" for name in (*_THREADS, *_OTHERS) if name in os.environ]
 
 
-def _environment(cores: int, pool: str, reports: Path) -> dict[str, str]:
+def _environment(cores: int) -> dict[str, str]:
     """As `threadpool-iface launch` makes it, since that is how the program will run."""
     usual = dict.fromkeys(_THREADS, str(cores)) | _OTHERS
-    return usual | os.environ | {POOL: pool, REPORT: str(reports)}
+    return usual | os.environ
 
 
 @contextmanager
