@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from subprocess import DEVNULL, PIPE, Popen
 
@@ -35,7 +35,7 @@ def start(command: Sequence[str], instance: Instance, memory_policy: str | None,
     UnsupportedError
         The system cannot set a memory policy.
     """
-    with _memory(memory_policy, instance), _on(instance.cpus):
+    with _memory(memory_policy, instance), on_cpus(instance.cpus):
         return Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment,
                      start_new_session=True, preexec_fn=dying_with_parent())
 
@@ -86,7 +86,9 @@ def _memory(mode: str | None, instance: Instance) -> policy_block | nullcontext[
 
 
 @contextmanager
-def _on(cpus: Sequence[int]) -> Iterator[None]:
+def on_cpus(cpus: Iterable[int]) -> Iterator[None]:
+    """What the calling thread starts inside has this mask from the start: it never runs elsewhere.
+    """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:

@@ -7,25 +7,23 @@ whatever becomes of that. What an instance's children start in sessions of their
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from ...active import VARIABLE as POOL
-from ...launcher.instance import COUNT, INDEX, REPORT
+from ...launcher.environment import Settings, kept, variables
+from ...launcher.instance import REPORT
+from ...launcher.plan import Instance
+from ...launcher.process import dying_with_parent, on_cpus
 from ...topology.cpu_pool import CPUPool
 from ..reporting import Report, read_reports
 
-_PR_SET_PDEATHSIG = 1
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_OTHERS = {"KMP_AFFINITY": "granularity=fine,compact,1,0", "KMP_BLOCKTIME": "1"}
 #: Of what a failing program wrote, what is told.
 _TOLD = 2000
 
@@ -51,7 +49,9 @@ def run_instances(command: Sequence[str], shares: Sequence[CPUPool], pool: str,
         instances: list[_Instance] = []
         try:
             for number, share in enumerate(shares):
-                settings = {INDEX: str(number), COUNT: str(len(shares)), POOL: pool}
+                # As `threadpool-iface launch` has it, since that is how the program will run.
+                place = Instance(number, tuple(share.core_ids), ())
+                settings = variables(place, len(shares), Settings(pool), os.environ)
                 instances.append(_Instance(command, share, settings, Path(folder, str(number))))
             if not _wait(instances, deadline):
                 return None
@@ -70,11 +70,11 @@ class _Instance:
         self._output = prefix.with_suffix(".output")
         self.ended_at = 0.0
         self._started_at = monotonic()
-        with open(self._output, "wb") as output, _bound(share):
+        with open(self._output, "wb") as output, on_cpus(share):
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env=_environment(len(share)) | {**settings, REPORT: str(self._reports)},
-                start_new_session=True, preexec_fn=_dying_with_parent())
+                env={**os.environ, **settings, REPORT: str(self._reports)},
+                start_new_session=True, preexec_fn=dying_with_parent())
 
     @property
     def number(self) -> int:
@@ -132,32 +132,4 @@ def _wait(instances: Sequence[_Instance], deadline: float) -> bool:
 
 def kept_settings() -> list[str]:
     """Variables of the user's own that stay in the instances, with their values."""
-    return [f"{name}={os.environ[name]}" for name in (*_THREADS, *_OTHERS) if name in os.environ]
-
-
-def _environment(cores: int) -> dict[str, str]:
-    """As `threadpool-iface launch` makes it, since that is how the program will run."""
-    usual = dict.fromkeys(_THREADS, str(cores)) | _OTHERS
-    return usual | os.environ
-
-
-@contextmanager
-def _bound(share: CPUPool) -> Iterator[None]:
-    """A child has the mask of the thread that starts it: so it never runs elsewhere."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, share)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _dying_with_parent() -> Callable[[], None]:
-    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
-
-    def set_up() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return set_up
+    return kept(Settings("any"), os.environ)
