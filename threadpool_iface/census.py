@@ -19,6 +19,8 @@ class PoolUse:
 
     Attributes
     ----------
+    number : int
+        Tells it from all pools this process has had.
     pool : str
         Its repr.
     num_threads : int
@@ -35,6 +37,7 @@ class PoolUse:
         Submitted to it so far.
     """
 
+    number: int
     pool: str
     num_threads: int
     why: str
@@ -51,8 +54,13 @@ class PoolUse:
         if self.active_in:
             lines.append(f"  active in {', '.join(self.active_in)}")
         now = "a region is running" if self.running else "idle"
-        lines.append(f"  {now}; {self.regions} regions, {self.tasks} tasks so far")
+        lines.append(f"  {now}; {_counted(self.regions, 'region')}, {_counted(self.tasks, 'task')} "
+                     "so far")
         return "\n".join(lines)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 @dataclass(frozen=True)
@@ -112,9 +120,9 @@ def _copied(things: Any) -> list[Any]:
 
 def _use(pool: ThreadpoolIface, threads: list[str]) -> PoolUse:
     stats = pool.stats()
-    return PoolUse(repr(pool), pool.num_threads, pool.size_from, pool is get_default_threadpool(),
-                   tuple(sorted(threads)), bool(lib.tpi_pool_in_use(pool._native)), stats.regions,
-                   stats.tasks)
+    return PoolUse(pool._number, repr(pool), pool.num_threads, pool.size_from,
+                   pool is get_default_threadpool(), tuple(sorted(threads)),
+                   bool(lib.tpi_pool_in_use(pool._native)), stats.regions, stats.tasks)
 
 
 def _others() -> tuple[str, ...]:

@@ -62,6 +62,8 @@ class ThreadpoolIface(ABC):
 
     #: Made on first use, so that a subclass's `__init__` need not call this one's.
     _handle: Any = None
+    #: Tells it from all pools of this process; it has one as soon as it has a handle.
+    _number: int
     #: Why it has its size, for `who()`.
     size_from: str = "its own"
     #: Whether regions come to Python's `parallel_for`; the native pools run them in C.
@@ -185,6 +187,7 @@ class ThreadpoolIface(ABC):
         if handle == ffi.NULL:
             raise MemoryError("no memory for a pool")
         kept = self.__dict__.setdefault("_handle", ffi.gc(handle, lib.tpi_pool_release))
+        self.__dict__.setdefault("_number", next(_numbers))
         _by_handle[_address(kept)] = self
         return kept
 
@@ -291,6 +294,7 @@ class _TaskOfRegion:
 # -- what the C core calls of a pool written in Python -----------------------------------------
 
 _keys = count(1)
+_numbers = count(1)
 _by_key: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
 _by_handle: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
 #: Of the regions that are running, by the address of their context.

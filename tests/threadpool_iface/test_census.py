@@ -119,6 +119,39 @@ def test_a_program_is_run_and_described(tmp_path):
     assert "a region was running in" in done.stderr
 
 
+def described(tmp_path, program):
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    return subprocess.run([sys.executable, "-m", "threadpool_iface.cli", "who", str(script)],
+                          capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_equal_pools_of_a_program_are_two_and_a_busy_one_is_not(tmp_path):
+    done = described(tmp_path, """
+import time
+from threadpool_iface import OmpLikePool, parallel, threadpool
+pools = OmpLikePool(2, blocktime=55), OmpLikePool(2, blocktime=55)
+for pool in pools:
+    with threadpool(pool):
+        parallel(2, lambda ithr, nthr: time.sleep(0.1))
+        time.sleep(0.1)
+""")
+    assert done.stderr.count("blocktime 55 us") == 2
+    assert done.stderr.count("1 region, 2 tasks so far") == 2
+
+
+def test_a_program_that_fails_is_described_too(tmp_path):
+    done = described(tmp_path, """
+from threadpool_iface import OmpLikePool
+pool = OmpLikePool(2, blocktime=56)
+pool.parallel_for(1, lambda ithr, nthr: None)
+raise ValueError("the program's own")
+""")
+    assert done.returncode == 1
+    assert "blocktime 56 us" in done.stderr
+    assert "ValueError: the program's own" in done.stderr
+
+
 def test_a_program_that_is_not_there_is_an_error(capsys):
     assert main(["who", "no-such-program.py"]) == 2
     assert "no-such-program.py is not a file" in capsys.readouterr().err

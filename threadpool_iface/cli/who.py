@@ -8,7 +8,7 @@ import runpy
 import sys
 import threading
 
-from ..census import Census, who
+from ..census import Census, PoolUse, who
 
 HELP = "run a program and tell which pools it had, who used them, and with how many threads"
 #: Seconds between two looks: short beside what is worth knowing, long beside a look's 50 us.
@@ -28,9 +28,10 @@ def run(options: argparse.Namespace) -> int:
         return 2
     watch = _Watch()
     watch.start()
-    status = _exit_status(options.script, options.arguments)
-    print(watch.report(), file=sys.stderr)
-    return status
+    try:
+        return _exit_status(options.script, options.arguments)
+    finally:
+        print(watch.report(), file=sys.stderr)
 
 
 def _exit_status(script: str, arguments: list[str]) -> int:
@@ -53,7 +54,8 @@ class _Watch(threading.Thread):
         super().__init__(name="threadpool-iface who", daemon=True)
         self._ended = threading.Event()
         self._looks = 0
-        self._seen: dict[str, tuple[str, int]] = {}
+        #: By the number of the pool: what it was last, and in how many looks a region was running.
+        self._seen: dict[int, tuple[PoolUse, int]] = {}
         self._last: Census | None = None
 
     def run(self) -> None:
@@ -64,8 +66,8 @@ class _Watch(threading.Thread):
         self._looks += 1
         self._last = who()
         for use in self._last.pools:
-            busy = self._seen.get(use.pool, ("", 0))[1] + use.running
-            self._seen[use.pool] = (str(use), busy)
+            _, busy = self._seen.get(use.number, (use, 0))
+            self._seen[use.number] = (use, busy + use.running)
 
     def report(self) -> str:
         """What was there, and how often a region was running."""
@@ -73,9 +75,8 @@ class _Watch(threading.Thread):
         self.join()
         self._look()
         shown = []
-        for text, busy in self._seen.values():
-            share = f"  a region was running in {busy} of {self._looks} looks"
-            shown.append("\n".join([*text.splitlines()[:-1], share, text.splitlines()[-1]]))
+        for use, busy in self._seen.values():
+            shown.append(f"{use}\n  a region was running in {busy} of {self._looks} looks")
         last = self._last
         assert last is not None
         rest = [*last.layers, *last.others, f"this process may run {last.machine} threads at once"]
