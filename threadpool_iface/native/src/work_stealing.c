@@ -9,8 +9,7 @@
  * A region is a loop whose tasks are claimed. The caller asks a helper for each further thread that
  * could be of use and claims tasks itself until none is left, so it needs nobody to finish. Any
  * number of callers share the workers. Beside its queue each worker has a box for one such request,
- * which anybody who looks for work may empty: one cache line instead of the queue's three. A gang queues one item for each task, which holds the worker
- * that takes it; one gang at a time, or two could hold half the workers each. */
+ * which anybody who looks for work may empty: one cache line instead of the queue's three. */
 #define _GNU_SOURCE
 #include <stdalign.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "lock.h"
 #include "loop.h"
 #include "pools.h"
+#include "queued_gang.h"
 #include "run_queue.h"
 #include "thread_state.h"
 #include "waiting.h"
@@ -287,6 +287,12 @@ static int32_t push(stealing *pool, int32_t count, tpi_item item) {
     return queued;
 }
 
+static int32_t enqueue(void *self, int32_t count, tpi_item item) {
+    int32_t queued = push(self, count, item);
+    notify(self, queued);
+    return queued;
+}
+
 static int32_t schedule(void *self, int32_t count, void (*run)(void *arg), void *arg) {
     stealing *pool = self;
     if (pool->count == 0) return 0;
@@ -367,115 +373,22 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
 
 /* -- gangs --------------------------------------------------------------------------------- */
 
-typedef struct {
-    tpi_task task;
-    void *ctx;
-    int32_t n;
-    uint32_t fork_generation;
-    _Atomic int32_t next; /* first task without a thread; 0 is the caller's */
-    _Atomic int32_t left; /* of the workers' tasks, those that have not ended */
-    _Atomic uint32_t over;
-} gang;
-
-static void join_gang(void *arg) {
-    gang *g = arg;
-    int32_t ithr = atomic_fetch_add_explicit(&g->next, 1, memory_order_relaxed);
-    g->task(g->ctx, ithr, g->n);
-    /* acq_rel: the last one releases what all of them wrote. */
-    if (atomic_fetch_sub_explicit(&g->left, 1, memory_order_acq_rel) == 1)
-        tpi_signal(&g->over, 2, NULL);
-}
-
-/* Every item must get into a queue, or the others would wait for it. */
-static void push_all(stealing *pool, int32_t count, tpi_item item) {
-    while (count > 0) {
-        int32_t queued = push(pool, count, item);
-        notify(pool, queued);
-        count -= queued;
-        if (count > 0) sched_yield();
-    }
+static tpi_crew crew_of(stealing *pool) {
+    return (tpi_crew){pool, enqueue, &pool->patience, pool->fork_generation, &pool->gang};
 }
 
 static int32_t run_together(void *self, int32_t n, tpi_task task, void *ctx) {
-    stealing *pool = self;
-    int32_t code = ensure_started(pool);
-    if (code || !tpi_lock_wait(&pool->gang)) return code;
-    gang g = {.task = task, .ctx = ctx, .n = n, .next = 1, .left = n - 1};
-    g.fork_generation = pool->fork_generation;
-    push_all(pool, n - 1, (tpi_item){join_gang, &g});
-    task(ctx, 0, n);
-    tpi_await(&g.over, 0, &pool->patience, g.fork_generation);
-    tpi_unlock(&pool->gang);
-    return TPI_OK;
-}
-
-/* A gang that may be called off: its workers gather first, and start together or not at all. Counted,
- * not on the caller's stack, since a worker may come when nobody waits for it any more. */
-typedef struct {
-    gang g;
-    const tpi_patience *patience;
-    _Atomic int32_t arrived;
-    _Atomic int32_t references; /* the caller's and one for each item */
-    _Atomic uint32_t verdict;   /* signal word: 0 until it is one of these */
-} muster;
-
-enum { START = 2, CALLED_OFF = 4 };
-
-static void release_muster(muster *m, int32_t count) {
-    /* acq_rel: the one that frees has seen everybody's last access. */
-    if (atomic_fetch_sub_explicit(&m->references, count, memory_order_acq_rel) == count) free(m);
-}
-
-static void answer_muster(void *arg) {
-    muster *m = arg;
-    atomic_fetch_add_explicit(&m->arrived, 1, memory_order_relaxed);
-    if (tpi_await(&m->verdict, 0, m->patience, m->g.fork_generation) == START) join_gang(&m->g);
-    release_muster(m, 1);
-}
-
-static bool all_arrive(muster *m, int32_t count) {
-    uint64_t end = tpi_now_ns() + TPI_SOON_MS * UINT64_C(1000000);
-    while (atomic_load_explicit(&m->arrived, memory_order_relaxed) < count) {
-        if (tpi_now_ns() >= end) return false;
-        for (int i = 0; i < m->patience->pauses; ++i) tpi_pause();
-        sched_yield();
-    }
-    return true;
-}
-
-static muster *call_muster(stealing *pool, int32_t n, tpi_task task, void *ctx) {
-    muster *m = calloc(1, sizeof *m);
-    if (!m) return NULL;
-    m->g = (gang){.task = task, .ctx = ctx, .n = n, .next = 1, .left = n - 1};
-    m->g.fork_generation = pool->fork_generation;
-    m->patience = &pool->patience;
-    atomic_init(&m->references, n);
-    return m;
-}
-
-static int32_t run_muster(stealing *pool, muster *m) {
-    int32_t count = m->g.n - 1;
-    int32_t queued = push(pool, count, (tpi_item){answer_muster, m});
-    notify(pool, queued);
-    bool start = queued == count && all_arrive(m, count);
-    tpi_signal_many(&m->verdict, start ? START : CALLED_OFF, INT32_MAX, NULL);
-    if (start) {
-        m->g.task(m->g.ctx, 0, m->g.n);
-        tpi_await(&m->g.over, 0, &pool->patience, m->g.fork_generation);
-    }
-    release_muster(m, 1 + count - queued);
-    return start ? TPI_OK : TPI_E_BUSY;
+    int32_t code = ensure_started(self);
+    if (code) return code;
+    tpi_crew crew = crew_of(self);
+    return tpi_run_gang(&crew, n, task, ctx);
 }
 
 static int32_t run_together_soon(void *self, int32_t n, tpi_task task, void *ctx) {
-    stealing *pool = self;
-    int32_t code = ensure_started(pool);
+    int32_t code = ensure_started(self);
     if (code) return code;
-    if (!tpi_lock_wait_for(&pool->gang, TPI_SOON_MS)) return TPI_E_BUSY;
-    muster *m = call_muster(pool, n, task, ctx);
-    code = m ? run_muster(pool, m) : TPI_E_NO_MEMORY;
-    tpi_unlock(&pool->gang);
-    return code;
+    tpi_crew crew = crew_of(self);
+    return tpi_run_gang_soon(&crew, n, task, ctx);
 }
 
 /* -- the table ----------------------------------------------------------------------------- */
