@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from .active import chosen, in_parallel, threadpool
+from .pools.executor import require_threads
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -60,11 +61,7 @@ class InheritingExecutor(Executor):
     """
 
     def __init__(self, executor: Executor) -> None:
-        if not isinstance(executor, Executor):
-            raise TypeError(f"executor must be a concurrent.futures.Executor, not {executor!r}")
-        if type(executor).__name__ in ("ProcessPoolExecutor", "InterpreterPoolExecutor"):
-            raise TypeError(f"executor must run its calls in threads of this interpreter, "
-                            f"not {executor!r}")
+        require_threads(executor)
         self._executor = executor
 
     def submit(

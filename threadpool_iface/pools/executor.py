@@ -40,15 +40,10 @@ class ExecutorPool(ThreadpoolIface):
     """
 
     def __init__(self, executor: Executor, num_threads: int | None = None) -> None:
-        # Here rather than above: it would double the time of importing this package.
-        from concurrent.futures import Executor
-
-        if not isinstance(executor, Executor):
-            raise TypeError(f"executor must be a concurrent.futures.Executor, not {executor!r}")
+        require_threads(executor)
         self._executor = executor
         self._workers = _Workers()
         self._size = _size(executor, num_threads)
-        _require_threads(executor)
 
     @property
     def num_threads(self) -> int:
@@ -114,13 +109,16 @@ def _size(executor: Executor, num_threads: int | None) -> int:
     return min(workers + 1, MAX_THREADS)
 
 
-def _require_threads(executor: Executor) -> None:
-    """Refuse executors whose workers do not share this interpreter's objects.
+def require_threads(executor: Executor) -> None:
+    """TypeError for what is no executor, or whose workers do not share this interpreter's objects.
 
     A lock cannot be pickled, so it cannot leave the interpreter.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    # Here rather than above: it would double the time of importing this package.
+    from concurrent.futures import Executor, ThreadPoolExecutor
 
+    if not isinstance(executor, Executor):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {executor!r}")
     if type(executor) is ThreadPoolExecutor:
         return
     try:
