@@ -22,6 +22,7 @@ from rich.table import Table as Grid
 from threadpool_iface import default_num_threads
 
 from .cases import Case
+from .console import wide_console
 from .contenders import missing
 from .native import FLOPS_PER_STEP, PEAK_STEPS
 from .outputs import write_json
@@ -110,7 +111,7 @@ def _bandwidth() -> float:
     """Of one core's copies from and to memory."""
     from kernels import calibration
 
-    return calibration.measure()["copy_bytes_per_second"]["256 MiB"]
+    return calibration.measure()["copy_bytes_per_second"]["memory"]
 
 
 def draw(path: Path, runs: Sequence[Run]) -> None:
@@ -150,9 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("bench-results"), metavar="DIR",
                         help="folder for the JSON and the picture (default: %(default)s)")
     options = parser.parse_args(argv)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=170)
+    console = wide_console(170)
     runs = plan(options.quick)
     try:
         measure(runs, options.quick, console)

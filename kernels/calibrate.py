@@ -41,10 +41,17 @@ def _text(measured: dict[str, Any], path: str) -> str:
     lines = [f"{measured['machine']['cpu']}, {measured['machine']['isa']}",
              f"  arithmetic of one thread   {measured['costs']['flops_per_second'] / 1e9:.0f} "
              "GFLOP/s in float32"]
-    lines += [f"  copies of {name:>8}          {rate / 1e9:.1f} GB/s"
-              for name, rate in measured["copy_bytes_per_second"].items()]
+    caches = ", ".join(map(_size, measured["caches"].items()))
+    lines.append(f"  caches                     {caches or 'the system does not tell'}")
+    lines += [f"  copies in {place:<16} {rate / 1e9:.1f} GB/s"
+              for place, rate in measured["copy_bytes_per_second"].items()]
     lines += [f"  region of {measured['threads']}, {kind:<14} {seconds * 1e6:.2f} us"
               for kind, seconds in measured["region_seconds"].items()]
     if path:
         lines.append(f"kept in {path}; primitives made from now on are split by it")
     return "\n".join(lines)
+
+
+def _size(cache: tuple[str, int]) -> str:
+    name, nbytes = cache
+    return f"{name} {nbytes >> 10} KiB" if nbytes < 1 << 20 else f"{name} {nbytes / 2**20:g} MiB"

@@ -18,6 +18,7 @@ from threadpool_iface import (
     threadpool,
 )
 from threadpool_iface.nopython import tpi_parallel
+from threadpool_iface.topology import read_machine
 from threadpool_iface.user_files import read_json, write_json
 
 from .compiling import c_function, kernel
@@ -27,8 +28,10 @@ from .elementwise import Eltwise
 from .matmul import Matmul
 from .words import TASK
 
-#: Bytes of the arrays whose copies are timed: in L2, L3 and memory of most machines.
-WORKING_SETS = {"512 KiB": 2**19, "8 MiB": 2**23, "256 MiB": 2**28}
+#: Bytes of the caches of a machine that hides them, as some virtual ones do.
+USUAL_CACHES = {"L2": 2**20, "L3": 2**25}
+#: Of the arrays that are copied from and to memory: more than any cache.
+MEMORY = 2**28
 ALONE = PrimitiveAttr(max_num_threads=0)
 _TURNS = 7
 
@@ -39,24 +42,26 @@ def measure(report: Callable[[str], None] = lambda step: None) -> dict[str, Any]
     Returns
     -------
     dict
-        What `store` writes: "machine", "costs" for the model, and what they were derived from.
+        What `store` writes: "machine", "costs" for the model, and what they were derived from:
+        "caches", bytes of L1d, L2 and L3 as far as the system tells; "copy_bytes_per_second" in
+        "L2", "L3" and "memory"; "region_seconds" of each kind of pool of "threads".
     """
     report("arithmetic")
     flops = _flops_per_second()
-    bandwidths = {}
-    for name, nbytes in WORKING_SETS.items():
-        report(f"copies of {name}")
-        bandwidths[name] = _bytes_per_second(nbytes)
+    caches, bandwidths = _caches(), {}
+    for place, nbytes in _working_sets(caches).items():
+        report(f"copies in {place}")
+        bandwidths[place] = _bytes_per_second(nbytes)
     regions = {}
     threads = default_num_threads()
     for kind in (OmpLikePool, EigenLikePool):
         report(f"regions of {kind.__name__}({threads})")
         with kind(threads) as pool:
             regions[kind.__name__] = _region_seconds(pool)
-    outside = (bandwidths["8 MiB"] * bandwidths["256 MiB"]) ** 0.5
+    outside = (bandwidths["L3"] * bandwidths["memory"]) ** 0.5
     costs = Costs(flops, outside, max(regions.values()))
-    return {"machine": identity(), "costs": costs._asdict(), "threads": threads,
-            "copy_bytes_per_second": bandwidths, "region_seconds": regions}
+    return {"machine": identity(), "costs": costs._asdict(), "caches": caches,
+            "threads": threads, "copy_bytes_per_second": bandwidths, "region_seconds": regions}
 
 
 def store(measured: dict[str, Any]) -> str:
@@ -93,6 +98,18 @@ def _flops_per_second() -> float:
     a, out = np.ones((n, n), np.float32), np.empty((n, n), np.float32)
     packed = product.pack_weights(a)
     return product.descriptor.flops / _seconds(lambda: product(a, packed, out=out))
+
+
+def _caches() -> dict[str, int]:
+    """Bytes of each data cache of a core, as the system tells."""
+    return {f"L{cache.level}{'d' * (cache.kind == 'data')}": cache.size
+            for cache in read_machine().caches if cache.kind != "instruction" and cache.size}
+
+
+def _working_sets(caches: dict[str, int]) -> dict[str, int]:
+    """Bytes of source and target together that lie in each place, and not in the one before."""
+    halves = {name: caches.get(name, usual) // 2 for name, usual in USUAL_CACHES.items()}
+    return {**halves, "memory": max(MEMORY, 8 * caches.get("L3", 0))}
 
 
 def _bytes_per_second(nbytes: int) -> float:

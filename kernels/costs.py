@@ -52,7 +52,10 @@ def machine() -> Costs:
 
 @contextmanager
 def using(costs: Costs) -> Iterator[None]:
-    """Split the primitives that are made inside by these costs. They stay cached afterwards."""
+    """Split the primitives that are made inside, by any thread, by these costs.
+
+    They stay cached afterwards.
+    """
     _chosen.append(costs)
     try:
         yield

@@ -110,7 +110,8 @@ class Primitive(ABC):
 
     def _searched(self, model: Decomposition, bound: int) -> Decomposition:
         """The fastest of the model's candidates. Only while nobody else has this primitive."""
-        if get_threadpool() is None:
+        pool = get_threadpool()
+        if pool is None:
             return model
         operands = cache(self._example)
         out = cache(lambda: np.empty(self.descriptor.out_shape, self.descriptor.dtype))
@@ -124,7 +125,7 @@ class Primitive(ABC):
 
             return call
 
-        name = tuning.key(self.kind, self.kernel_name, self.descriptor, bound)
+        name = tuning.key(self.kind, self.kernel_name, self.descriptor, bound, pool)
         return tuning.search(name, model, trial)
 
     def _split(self, tasks: int) -> Split:

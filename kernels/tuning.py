@@ -13,7 +13,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from threadpool_iface import Decomposition, get_threadpool
+from threadpool_iface import Decomposition, ThreadpoolIface
 from threadpool_iface.user_files import read_json, write_json
 
 from .costs import identity
@@ -26,11 +26,10 @@ _SECONDS = 200e-6
 _lock = threading.Lock()
 
 
-def key(kind: str, kernel: str, descriptor: Any, bound: int) -> str:
+def key(kind: str, kernel: str, descriptor: Any, bound: int, pool: ThreadpoolIface) -> str:
     """What a winner is valid for."""
-    pool = get_threadpool()
-    where = "no pool" if pool is None else f"{type(pool).__name__}:{pool.num_threads}"
-    return f"{kind} {kernel} {descriptor} bound:{bound} {where} {identity()['cpu']}"
+    return (f"{kind} {kernel} {descriptor} bound:{bound} {type(pool).__name__}:{pool.num_threads} "
+            f"{identity()['cpu']}")
 
 
 def search(

@@ -17,12 +17,24 @@ from typing import Any
 
 
 def folder() -> Path:
-    """Where the files are; it need not exist."""
+    """Where the files are; it need not exist.
+
+    Raises
+    ------
+    FileNotFoundError
+        This user has no home and no variable says where else.
+    """
     given = os.environ.get("THREADPOOL_IFACE_CACHE_DIR")
     if given:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "threadpool-iface"
+    if base:
+        return Path(base, "threadpool-iface")
+    try:
+        return Path.home() / ".cache" / "threadpool-iface"
+    except RuntimeError:
+        raise FileNotFoundError("this user has no home folder; set THREADPOOL_IFACE_CACHE_DIR to "
+                                "a folder of your own") from None
 
 
 def only_ours(path: str | os.PathLike[str]) -> bool:
@@ -36,7 +48,10 @@ def only_ours(path: str | os.PathLike[str]) -> bool:
 
 def read_json(name: str) -> dict[str, Any]:
     """The object in this file; empty if there is none, or none to be trusted."""
-    path = folder() / name
+    try:
+        path = folder() / name
+    except FileNotFoundError:
+        return {}
     try:
         if not only_ours(path.parent):
             _ignored(path, "its folder belongs to another user or is writable by others")
@@ -61,7 +76,7 @@ def write_json(name: str, data: dict[str, Any]) -> Path:
     PermissionError
         The folder belongs to another user or is writable by others.
     OSError
-        It cannot be written.
+        It cannot be written, or there is no folder for it.
     """
     path = folder() / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +109,10 @@ def test_a_damaged_file_is_ignored_and_replaced(content):
     folder = user_files.folder()
     folder.mkdir(parents=True)
     (folder / tuning.FILE).write_text(content)
-    with OmpLikePool(2) as pool, threadpool(pool), pytest.warns(RuntimeWarning) if (
-        "{" not in content) else threadpool(pool):
+    with OmpLikePool(2) as pool, threadpool(pool), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         assert Matmul((70, 200), (200, 150), attr=SEARCH).decomposition.tasks <= 2
+    assert bool(warned) is not content.startswith("{")
     assert any(isinstance(grid, list) for grid in json.loads(
         (folder / tuning.FILE).read_text()).values())
 
@@ -136,6 +138,15 @@ def test_a_calibration_is_measured_stored_and_used():
     assert costs.machine() == stored
     assert stored.flops_per_second > stored.bytes_per_second > 1e8
     assert 0 < stored.region_seconds < 1
+    assert list(measured["copy_bytes_per_second"]) == ["L2", "L3", "memory"]
+    assert all(size > 1024 for size in measured["caches"].values())
+
+
+def test_a_machine_that_hides_its_caches_is_calibrated_by_usual_ones(monkeypatch):
+    monkeypatch.setattr(calibration, "_caches", dict)
+    sets = calibration._working_sets(calibration._caches())
+    assert sets == {"L2": 2**19, "L3": 2**24, "memory": 2**28}
+    assert calibration._working_sets({"L2": 2**21, "L3": 2**27})["memory"] == 2**30
 
 
 @pytest.mark.parametrize("change", [
@@ -176,6 +187,19 @@ def test_the_default_folder_follows_xdg():
     shown = subprocess.run(command, env={**environment, "XDG_CACHE_HOME": "/x"}, check=True,
                            capture_output=True, text=True).stdout
     assert shown == "/x/threadpool-iface\n"
+
+
+def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("THREADPOOL_IFACE_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert user_files.read_json(costs.FILE) == {}
+    with pytest.raises(FileNotFoundError, match="set THREADPOOL_IFACE_CACHE_DIR"):
+        user_files.write_json(costs.FILE, {})
+    assert Matmul((7, 20), (20, 15)).decomposition.tasks == 1
 
 
 def test_the_command_measures_keeps_and_shows(capsys):
