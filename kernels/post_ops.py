@@ -74,8 +74,8 @@ _BENCHDNN = {"sigmoid": "logistic", "silu": "swish:1", "tanh": "tanh", "gelu": "
              "gelu_tanh": "gelu_tanh"}
 
 
-def parse(post_ops: Sequence[str | PostOp]) -> tuple[PostOp, ...]:
-    """The post-ops as objects.
+def parse(post_ops: Sequence[str | PostOp], name: str = "post_ops") -> tuple[PostOp, ...]:
+    """The post-ops as objects; errors call the argument by `name`.
 
     Raises
     ------
@@ -85,23 +85,23 @@ def parse(post_ops: Sequence[str | PostOp]) -> tuple[PostOp, ...]:
         An unknown name, or more than fit.
     """
     if isinstance(post_ops, (str, *_KINDS)):
-        raise TypeError(f"post_ops must be a sequence such as ({post_ops!r},), not {post_ops!r}")
+        raise TypeError(f"{name} must be a sequence such as ({post_ops!r},), not {post_ops!r}")
     try:
         given = tuple(post_ops)
     except TypeError:
-        raise TypeError(f"post_ops must be a sequence, not {post_ops!r}") from None
+        raise TypeError(f"{name} must be a sequence, not {post_ops!r}") from None
     if len(given) > emit.MAX_POST_OPS:
-        raise ValueError(f"post_ops has {len(given)} entries; at most {emit.MAX_POST_OPS} fit")
-    return tuple(_one(op) for op in given)
+        raise ValueError(f"{name} has {len(given)} entries; at most {emit.MAX_POST_OPS} fit")
+    return tuple(_one(op, name) for op in given)
 
 
-def _one(op: str | PostOp) -> PostOp:
+def _one(op: str | PostOp, name: str) -> PostOp:
     if isinstance(op, str):
         if op not in _BY_NAME:
-            raise ValueError(f"post_ops has {op!r}; the names are {sorted(_BY_NAME)}")
+            raise ValueError(f"{name} has {op!r}; the names are {sorted(_BY_NAME)}")
         return _BY_NAME[op]
     if not isinstance(op, _KINDS):
-        raise TypeError(f"post_ops has {op!r}; allowed are names, Relu(), Sum(), Clip() and "
+        raise TypeError(f"{name} has {op!r}; allowed are names, Relu(), Sum(), Clip() and "
                         "Function()")
     return op
 

@@ -9,7 +9,7 @@ import numpy as np
 from threadpool_iface import Decomposition, Stream
 
 from ..microkernels import isa
-from ..operands import NONE, checked_out
+from ..operands import NONE, checked, checked_out
 from ..primitive import Primitive, Split
 from ..shapes import Shape
 from .driver import execute, tasks
@@ -52,6 +52,44 @@ class Elementwise(Primitive):
 
     def _make_split(self, decomposition: Decomposition) -> Split:
         return make_split(self.descriptor, decomposition, isa.current())
+
+
+class Unary(Elementwise):
+    """Those of one input."""
+
+    def __call__(
+        self, src: np.ndarray, *, out: np.ndarray | None = None, stream: Stream | None = None
+    ) -> np.ndarray:
+        """Compute.
+
+        Parameters
+        ----------
+        src : ndarray of float32
+            Of the shape given at creation; any strides.
+        out : ndarray of float32, optional
+            Where to write; any strides, no overlap with `src`. Required by "sum".
+        stream : Stream, optional
+            Where to run; the calling thread's effective pool by default.
+
+        Returns
+        -------
+        ndarray of float32
+            `out`, or a new array; of the same shape, or, from `Reorder`, with the axes that
+            `dst_layout` says.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An operand that does not fit the descriptor.
+        ThreadpoolError
+            The pool is closed or failed.
+        """
+        source = checked(src, "src", self.descriptor.input_shapes[0])
+        return self._run(out, stream, self._arranged(source))
+
+    def _arranged(self, src: np.ndarray) -> np.ndarray:
+        """The input with its axes as the output's."""
+        return src
 
 
 def refuse_many_dimensions(shape: Shape, name: str) -> None:

@@ -88,10 +88,14 @@ class Concat:
         ThreadpoolError
             The pool is closed or failed.
         """
-        if len(sources) != len(self.src_shapes):
-            raise ValueError(f"sources must be {len(self.src_shapes)} arrays, not {len(sources)}")
+        try:
+            given = tuple(sources)
+        except TypeError:
+            raise TypeError(f"sources must be a sequence of arrays, not {sources!r}") from None
+        if len(given) != len(self.src_shapes):
+            raise ValueError(f"sources must be {len(self.src_shapes)} arrays, not {len(given)}")
         arrays = [checked(source, f"sources[{i}]", shape)
-                  for i, (source, shape) in enumerate(zip(sources, self.src_shapes, strict=True))]
+                  for i, (source, shape) in enumerate(zip(given, self.src_shapes, strict=True))]
         result = checked_out(out, self.out_shape, False, *arrays)
         start = 0
         for copy, array in zip(self._copies, arrays, strict=True):

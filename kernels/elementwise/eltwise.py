@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-import numpy as np
+from threadpool_iface import PrimitiveAttr
 
-from threadpool_iface import PrimitiveAttr, Stream
-
-from ..operands import checked
 from ..post_ops import PostOp, describe, parse
 from ..shapes import checked_dtype, checked_shape
-from .base import Elementwise, extents, refuse_many_dimensions
+from .base import Unary, extents, refuse_many_dimensions
 from .plan import ElementwiseDescriptor, arithmetic
 
 
-class Eltwise(Elementwise):
+class Eltwise(Unary):
     """`out = f(src)` for each element, in float32.
 
     Parameters
@@ -47,36 +44,8 @@ class Eltwise(Elementwise):
         started = perf_counter()
         checked_ = checked_shape(shape, "shape", 1)
         refuse_many_dimensions(checked_, "shape")
-        ops = parse(functions)
+        ops = parse(functions, "functions")
         text = f"--alg={describe(ops) or 'copy'} {extents(checked_)}"
         descriptor = ElementwiseDescriptor(
             checked_, (checked_,), arithmetic(ops), "copy", -1, ops, checked_dtype(dtype), text)
         return cls._cached(descriptor, attr, started)
-
-    def __call__(
-        self, src: np.ndarray, *, out: np.ndarray | None = None, stream: Stream | None = None
-    ) -> np.ndarray:
-        """Apply the functions.
-
-        Parameters
-        ----------
-        src : ndarray of float32, shape `shape`
-            Any strides.
-        out : ndarray of float32, optional
-            Where to write; any strides, no overlap with `src`. Required by "sum".
-        stream : Stream, optional
-            Where to run; the calling thread's effective pool by default.
-
-        Returns
-        -------
-        ndarray of float32
-            `out`, or a new array.
-
-        Raises
-        ------
-        TypeError, ValueError
-            An operand that does not fit the descriptor.
-        ThreadpoolError
-            The pool is closed or failed.
-        """
-        return self._run(out, stream, checked(src, "src", self.descriptor.shape))

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from threadpool_iface import PrimitiveAttr, Stream
+from threadpool_iface import PrimitiveAttr
 
 from ..microkernels import rows
-from ..operands import checked
 from ..shapes import checked_dtype, checked_shape
-from .base import Elementwise, extents, refuse_many_dimensions
+from .base import Unary, extents, refuse_many_dimensions
 from .plan import ElementwiseDescriptor
 
 
@@ -25,7 +24,7 @@ class ReorderDescriptor(ElementwiseDescriptor):
     axes: tuple[int, ...]
 
 
-class Reorder(Elementwise):
+class Reorder(Unary):
     """A copy with the axes in another order, in float32: `Reorder(shape, "nchw", "nhwc")`.
 
     Parameters
@@ -68,34 +67,8 @@ class Reorder(Elementwise):
             checked_dtype(dtype), text, axes)
         return cls._cached(descriptor, attr, started)
 
-    def __call__(
-        self, src: np.ndarray, *, out: np.ndarray | None = None, stream: Stream | None = None
-    ) -> np.ndarray:
-        """Copy.
-
-        Parameters
-        ----------
-        src : ndarray of float32, shape `src_shape`
-            Any strides.
-        out : ndarray of float32, optional
-            Where to write; any strides, no overlap with `src`.
-        stream : Stream, optional
-            Where to run; the calling thread's effective pool by default.
-
-        Returns
-        -------
-        ndarray of float32, its axes as `dst_layout` says
-            `out`, or a new array.
-
-        Raises
-        ------
-        TypeError, ValueError
-            An operand that does not fit the descriptor.
-        ThreadpoolError
-            The pool is closed or failed.
-        """
-        d = self.descriptor
-        return self._run(out, stream, checked(src, "src", d.input_shapes[0]).transpose(d.axes))
+    def _arranged(self, src: np.ndarray) -> np.ndarray:
+        return src.transpose(self.descriptor.axes)
 
 
 def _check_layout(layout: Any, name: str, dims: int) -> None:

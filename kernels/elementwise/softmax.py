@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from threadpool_iface import PrimitiveAttr, Stream
+from threadpool_iface import PrimitiveAttr
 from threadpool_iface.arguments import checked_int
 
 from ..microkernels import rows
-from ..operands import checked
 from ..shapes import checked_dtype, checked_shape
-from .base import Elementwise, extents, refuse_many_dimensions
+from .base import Unary, extents, refuse_many_dimensions
 from .plan import ElementwiseDescriptor
 
 
-class Softmax(Elementwise):
+class Softmax(Unary):
     """`out = exp(src - max src) / sum exp(src - max src)` along one axis, in float32.
 
     Parameters
@@ -32,9 +29,11 @@ class Softmax(Elementwise):
     attr : PrimitiveAttr
         Bound on the tasks and when the split is chosen.
 
-    Notes ----- A NaN makes its whole row NaN, and so does plus infinity. The sum's order follows
-    from the axis's length and the instruction set, so the result has the same bits for every bound,
-    pool and stride.
+    Notes
+    -----
+    A NaN makes its whole row NaN, and so does plus infinity. The sum's order follows from the
+    axis's length and the instruction set, so the result has the same bits for every bound, pool and
+    stride.
 
     Raises
     ------
@@ -58,31 +57,3 @@ class Softmax(Elementwise):
         descriptor = ElementwiseDescriptor(
             checked_, (checked_,), rows.SOFTMAX, "copy", inner, (), checked_dtype(dtype), text)
         return cls._cached(descriptor, attr, started)
-
-    def __call__(
-        self, src: np.ndarray, *, out: np.ndarray | None = None, stream: Stream | None = None
-    ) -> np.ndarray:
-        """Normalise.
-
-        Parameters
-        ----------
-        src : ndarray of float32, shape `shape`
-            Any strides.
-        out : ndarray of float32, optional
-            Where to write; any strides, no overlap with `src`.
-        stream : Stream, optional
-            Where to run; the calling thread's effective pool by default.
-
-        Returns
-        -------
-        ndarray of float32
-            `out`, or a new array.
-
-        Raises
-        ------
-        TypeError, ValueError
-            An operand that does not fit the descriptor.
-        ThreadpoolError
-            The pool is closed or failed.
-        """
-        return self._run(out, stream, checked(src, "src", self.descriptor.shape))

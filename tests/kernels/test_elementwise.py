@@ -170,7 +170,8 @@ A = (4, 6)
 @pytest.mark.parametrize(("make", "error", "words"), [
     (lambda: Eltwise((), ("relu",)), ValueError, "shape must have at least 1 dimensions"),
     (lambda: Eltwise((1,) * 9, ("relu",)), ValueError, "at most 8 dimensions, not 9"),
-    (lambda: Eltwise(A, "relu"), TypeError, "post_ops must be a sequence"),
+    (lambda: Eltwise(A, "relu"), TypeError, "functions must be a sequence"),
+    (lambda: Eltwise(A, ("wave",)), ValueError, "functions has 'wave'; the names are"),
     (lambda: Binary("pow", A, A), ValueError, "operation must be one of"),
     (lambda: Binary(None, A, A), TypeError, "operation must be one of"),
     (lambda: Binary("add", A, (5,)), ValueError, "do not broadcast"),
@@ -204,6 +205,8 @@ def test_operands_are_checked():
         Eltwise(A, (Sum(2),))(a)
     with pytest.raises(ValueError, match="sources must be 2 arrays, not 1"):
         Concat([A, A])([a])
+    with pytest.raises(TypeError, match="sources must be a sequence of arrays, not 5"):
+        Concat([A, A])(5)
     with pytest.raises(ValueError, match=r"sources\[1\] must have shape"):
         Concat([A, A])([a, a.T])
     with pytest.raises(ValueError, match="mean must have shape"):
