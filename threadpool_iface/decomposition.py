@@ -47,8 +47,10 @@ class Decomposition:
     Attributes
     ----------
     dims : tuple of str
-        The dimensions that are split, outermost first: ("batch", "m", "n") for Matmul,
-        ("batch", "oh", "oc") for Conv2d, ("tiles", "oc") where that is a Winograd convolution.
+        The dimensions that are split, outermost first: ("batch", "m", "n") for Matmul, ("k", "m",
+        "n") where that is cut along K, ("batch", "oh", "oc") for Conv2d, ("tiles", "oc") where
+        that is a Winograd convolution, ("batch", "oh") for Pool2d, ("chunks",) for what is computed
+        element by element.
     grid : tuple of int
         Parts along each dimension.
     extent : tuple of int

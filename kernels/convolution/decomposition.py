@@ -19,8 +19,17 @@ PIXELS = 120
 
 def group_panels(d: Conv2dDescriptor, isa: Isa) -> int:
     """Panels of one group; all channels of a depthwise convolution are one group."""
-    channels = d.oc if d.depthwise else d.oc // d.groups
-    return -(-channels // isa.nr)
+    return -(-_group_channels(d) // isa.nr)
+
+
+def _group_channels(d: Conv2dDescriptor) -> int:
+    return d.oc if d.depthwise else d.oc // d.groups
+
+
+def columns(d: Conv2dDescriptor, isa: Isa, panels: int) -> int:
+    """Output channels in the fullest range of so many panels: a group's last may be narrow."""
+    groups, rest = divmod(panels, max(1, group_panels(d, isa)))
+    return groups * _group_channels(d) + min(rest * isa.nr, _group_channels(d))
 
 
 def decompose(d: Conv2dDescriptor, isa: Isa, bound: int) -> Decomposition:
@@ -28,17 +37,15 @@ def decompose(d: Conv2dDescriptor, isa: Isa, bound: int) -> Decomposition:
     taps = d.weights_shape[2] * d.weights_shape[3]
     depth = taps * d.weights_shape[1]
     panels = group_panels(d, isa) * (1 if d.depthwise else d.groups)
-    panel_columns = d.oc / panels if panels else 0.0
-
     core = machine()
 
     def seconds(share: tuple[int, ...]) -> float:
         images, rows, own_panels = share
-        columns = own_panels * panel_columns
-        flops = 2.0 * images * rows * d.ow * columns * depth
+        width = columns(d, isa, own_panels)
+        flops = 2.0 * images * rows * d.ow * width * depth
         rows_read = min(d.ih, rows * d.stride[0] + d.dilation[0] * (d.weights_shape[2] - 1))
-        read = images * rows_read * d.iw * d.ic + columns * depth
-        moved = 4.0 * (read + images * rows * d.ow * columns)
+        read = images * rows_read * d.iw * d.ic + width * depth
+        moved = 4.0 * (read + images * rows * d.ow * width)
         return flops / core.flops_per_second + moved / core.bytes_per_second
 
     extent = (d.batch, d.oh, panels)

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import Conv2d, Matmul
+from kernels.convolution.decomposition import columns
+from kernels.microkernels import isa
 from threadpool_iface import (
     Decomposition,
     OmpLikePool,
@@ -174,3 +176,17 @@ def test_a_picture_colours_each_unit_by_its_task(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="no extents"):
         Decomposition(("m",), (2,)).picture(str(path))
+
+
+def test_channels_that_fill_one_panel_and_half_of_another_are_no_even_split():
+    nr = isa.current().nr
+    conv = Conv2d((1, 28, 28, 32), (nr * 3 // 2, 32, 5, 5), padding=2, layout="nhwc",
+                  attr=PrimitiveAttr(max_num_threads=2))
+    predictions = dict(conv.decomposition.predictions)
+    assert conv.decomposition.grid == (1, 2, 1)
+    assert predictions[1, 1, 2] > 1.25 * predictions[1, 2, 1]
+
+
+def test_the_panels_of_a_group_are_narrow_together():
+    conv = Conv2d((1, 9, 9, 64), (64, 8, 3, 3), groups=8, layout="nhwc").descriptor
+    assert [columns(conv, isa.current(), panels) for panels in (1, 3, 8)] == [8, 24, 64]

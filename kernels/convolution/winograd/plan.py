@@ -12,7 +12,7 @@ from ...post_ops import encode
 from ...primitive import Split
 from ...scratchpad import Scratchpads
 from ...words import CACHE_LINE, mr_table, round_up, table
-from ..decomposition import KC
+from ..decomposition import KC, columns
 from ..descriptor import Conv2dDescriptor
 from . import layout as w
 from .geometry import Geometry, geometry
@@ -64,14 +64,13 @@ def decompose(d: Conv2dDescriptor, isa: Isa, algorithm: int, bound: int) -> Deco
     """The split into at most `bound` tasks that the cost model predicts to end first."""
     g = geometry(d, algorithm)
     points, panels = g.points, _panels(d, isa)
-    columns, block = d.oc / max(panels, 1), block_tiles(d, isa, g)
-    tiles, depth = _tiles(d, g), g.groups * d.ic
+    block, tiles, depth = block_tiles(d, isa, g), _tiles(d, g), g.groups * d.ic
 
     core = machine()
 
     def seconds(share: tuple[int, ...]) -> float:
         own, own_panels = share
-        width = own_panels * columns
+        width = columns(d, isa, own_panels)
         flops = 2.0 * points * own * depth * width
         transformed = 4.0 * own * points * (2 * d.ic + width)
         weights = 4.0 * points * depth * width * -(-own // block)
