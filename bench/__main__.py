@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from threadpool_iface import default_num_threads
 
+from .console import note_missing, wide_console
 from .contenders import CONTENDERS, missing
 from .sections import FULL, QUICK, SECTIONS, Group, groups, run
 from .shapes import Conv, Gemm, ShapeError, read_shapes
@@ -70,15 +71,6 @@ def _plan(options: argparse.Namespace, shapes: list[Conv | Gemm] | None) -> list
     return [g for s in sections for g in groups(s, present, options.quick, shapes)]
 
 
-def note_missing(console: Console, names: Sequence[str]) -> None:
-    """One line on what to install for the contenders that are left out."""
-    absent = sorted({package for name in names for package in missing(name)})
-    if absent:
-        console.print(f"not installed, so left out: {', '.join(absent)} (pip install '.[peers]' "
-                      "brings torch and onnxruntime; lib*-dev are the system's packages)",
-                      style="yellow")
-
-
 def _measure(plan: list[Group], options: argparse.Namespace, console: Console) -> None:
     names = list(dict.fromkeys(name for group in plan for name, _ in group.jobs))
     effort = QUICK if options.quick else FULL
@@ -114,9 +106,7 @@ def _report(plan: list[Group], options: argparse.Namespace, console: Console) ->
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=150)
+    console = wide_console()
     try:
         shapes = read_shapes(options.shapes) if options.shapes else None
         options.output.mkdir(parents=True, exist_ok=True)

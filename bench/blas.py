@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table as Grid
 
 from threadpool_iface import default_num_threads
 
 from .cases import Case
+from .console import wide_console
 from .shapes import Gemm
 from .tables import duration, label
 from .turns import ContenderError, Measurement, Table
@@ -127,9 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer sizes and blocks")
     parser.add_argument("--experiments", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     options = parser.parse_args(argv)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=130)
+    console = wide_console(130)
     try:
         with Table((OWN, OMP, EIGEN, LIMITED), default_num_threads()) as table:
             for name in options.experiments:

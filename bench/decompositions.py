@@ -18,6 +18,7 @@ from rich.progress import Progress
 from rich.table import Table as Grid
 
 from .cases import Case
+from .console import wide_console
 from .outputs import write_json
 from .sections import Group
 from .shapes import NETWORKS
@@ -86,9 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("bench-results"), metavar="DIR",
                         help="folder for the JSON (default: %(default)s)")
     options = parser.parse_args(argv)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=150)
+    console = wide_console()
     groups = plan(options.quick)
     try:
         measure(groups, options.quick, console)

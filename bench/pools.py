@@ -24,6 +24,7 @@ from rich.table import Table as Grid
 from threadpool_iface import default_num_threads
 
 from .cases import Case
+from .console import note_missing, wide_console
 from .contenders import missing
 from .contenders.native_pool import SKEWS
 from .sections import Group
@@ -321,13 +322,10 @@ def _measure(chosen: Sequence[str], how: Plan, console: Console) -> dict[str, li
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    from .__main__ import note_missing
     from .outputs import write_json
 
     options = arguments(argv)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=150)
+    console = wide_console()
     note_missing(console, (*RUNTIMES, *LOOPS, *MULTIPLIERS))
     try:
         groups = _measure(options.experiments, plan(options.quick), console)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch.nn.functional import conv2d, pad
 
@@ -46,7 +48,9 @@ def _frozen(src: torch.Tensor, weights: torch.Tensor, options: tuple) -> torch.j
     layer = torch.nn.Conv2d(src.shape[1], weights.shape[0], tuple(weights.shape[2:]), stride,
                             padding, dilation, groups, bias=False).eval()
     layer.weight.data = weights
-    frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(layer, src)))
+    with warnings.catch_warnings():  # of torch.jit's retirement, for each layer
+        warnings.simplefilter("ignore")
+        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(layer, src)))
     for _ in range(3):  # the first runs still profile
         frozen(src)
     return frozen
