@@ -13,9 +13,11 @@ from .contender import Contender, Prepared
 
 class OnnxRuntime(Contender):
     def __init__(self, threads: int) -> None:
+        # One pool for all sessions: the spinning threads of a pool for each layer of a chain would
+        # take the CPUs from the layer that runs.
+        onnxruntime.set_global_thread_pool_sizes(threads, 1)
         self.options = onnxruntime.SessionOptions()
-        self.options.intra_op_num_threads = threads
-        self.options.inter_op_num_threads = 1
+        self.options.use_per_session_threads = False
         self.options.log_severity_level = 3
 
     def _prepared(self, operator: str, x: np.ndarray, w: np.ndarray, **attributes) -> Prepared:
