@@ -5,7 +5,8 @@ runs over the taps that fall inside the image. Output pixels with the same set o
 rectangles: one large interior and thin edges. Inside a rectangle every pixel has the same segments
 (see `emit`), so padding is neither copied nor multiplied: it contributes nothing, not even when a
 weight is infinite. A task owns a range of images, output rows and panels of output channels; it
-cuts each rectangle into blocks of pixels and walks K blocks and panels over each.
+cuts each rectangle into blocks of pixels and walks K blocks and panels over each. Images so small
+that rectangles would be slivers are computed tap by tap instead (`taps`), with the same bits.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from numba import types
 
 from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit
-from ..microkernels.memory import load_f32, load_i64, store_f32, store_i64
-from ..panels import balance, sweep_panels
+from ..microkernels.memory import store_i64
+from ..panels import balance
 from ..words import (
     PLAN,
     SCRATCH,
@@ -33,7 +34,9 @@ from ..words import (
     word,
 )
 from . import layout as w
+from .blocks import group_panels, move_tile
 from .packing import pack_task, reorder_task
+from .taps import rows_by_taps
 
 
 @kernel
@@ -121,43 +124,6 @@ def _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
 
 
 @kernel
-def _sweep(context, scratch, pixels, source, group, first, end, p, c):
-    """Panels first..end-1 of one group for the pixels in the tables."""
-    args, tables = scratch + w.ARGS, scratch + w.TABLES
-    table = 8 * word(context, w.PIXELS)
-    panel_bytes, oc = word(context, w.PANEL_BYTES), word(context, w.OC)
-    packed = word(context, w.PACKED) + group * word(context, w.GROUP_BYTES)
-    bias = word(context, w.BIAS)
-    if bias != 0:
-        bias += 4 * group * oc
-    store_i64(args + 8 * emit.A, source)
-    sweep_panels(
-        word(context, w.MICROKERNEL), args, pixels, tables, tables + table, tables + 2 * table,
-        first, end, oc, word(context, w.LANES), 4, word(context, w.MR_TABLE),
-        packed, panel_bytes, 4 * word(context, w.NR),
-        packed + (word(context, w.GROUP_PANELS) - 1) * panel_bytes, p, c, bias,
-    )
-
-
-@kernel
-def _group_panels(context, scratch, pixels, source, first, end, p, c):
-    """One K block of `first..end-1`, panels counted over all groups."""
-    if word(context, w.DEPTHWISE) != 0:
-        # A panel of channels reads the same channels of the input.
-        width = 4 * word(context, w.NR)
-        for panel in range(first, end):
-            _sweep(context, scratch, pixels, source + width * panel, 0, panel, panel + 1, p, c)
-        return
-    panels = word(context, w.GROUP_PANELS)
-    group_step = word(context, w.IC) * word(context, w.SRC_C)
-    for group in range(first // panels, (end + panels - 1) // panels):
-        shift = 4 * group * word(context, w.OC)
-        _sweep(context, scratch, pixels, source + group * group_step, group,
-               max(first - group * panels, 0), min(end - group * panels, panels),
-               p + shift, c + shift)
-
-
-@kernel
 def _fill_tables(context, scratch, pixels, start, y, x, width, direct):
     """Offsets of `pixels` pixels from number `start` of the rectangle at (y, x)."""
     tables, table = scratch + w.TABLES, 8 * word(context, w.PIXELS)
@@ -179,24 +145,6 @@ def _fill_tables(context, scratch, pixels, start, y, x, width, direct):
 
 
 @kernel
-def _move_tile(context, scratch, results, target, pixels, valid, load):
-    """Copy a block's results between the tile buffer and an output of any strides.
-
-    Channels outside, pixels inside: neighbouring pixels are neighbours in an NCHW output.
-    """
-    by_c, tile_row = word(context, w.DST_C), 4 * word(context, w.NR)
-    offsets = scratch + w.TABLES + 24 * word(context, w.PIXELS)
-    for j in range(valid):
-        here, there = results + 4 * j, target + by_c * j
-        for i in range(pixels):
-            outside = there + load_i64(offsets + 8 * i)
-            if load:
-                store_f32(here + tile_row * i, load_f32(outside))
-            else:
-                store_f32(outside, load_f32(here + tile_row * i))
-
-
-@kernel
 def _panel_through_tile(
     context, scratch, pixels, source, panel, target, kh, kh_taps, kw, kw_taps
 ):
@@ -208,14 +156,14 @@ def _panel_through_tile(
     valid = min(nr, oc - local * nr)
     channels = target + (group * oc + local * nr) * word(context, w.DST_C)
     if word(context, w.NEEDS_OUT) != 0:
-        _move_tile(context, scratch, results, channels, pixels, valid, True)
+        move_tile(context, scratch, results, channels, pixels, valid, True)
     runs, length, blocks = _k_blocks(context, kh_taps, kw_taps)
     shift = 4 * (group * oc + local * nr)  # what the sweep adds for this panel
     for block in range(blocks):
         _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
-        _group_panels(context, scratch, pixels, source, panel, panel + 1,
+        group_panels(context, scratch, pixels, source, panel, panel + 1,
                       partials - shift, results - shift)
-    _move_tile(context, scratch, results, channels, pixels, valid, False)
+    move_tile(context, scratch, results, channels, pixels, valid, False)
 
 
 @kernel
@@ -241,7 +189,7 @@ def _rectangle(context, scratch, source, target, first, end, y, end_y, x, end_x)
         if direct:
             for block in range(blocks):
                 _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
-                _group_panels(context, scratch, pixels, source, first, end, target, target)
+                group_panels(context, scratch, pixels, source, first, end, target, target)
         else:
             for panel in range(first, end):
                 _panel_through_tile(context, scratch, pixels, source, panel, target,
@@ -291,7 +239,10 @@ def convolution_task(context, ithr, nthr):
     ):
         source = word(context, w.SRC) + n * word(context, w.SRC_N) - corner
         target = word(context, w.DST) + n * word(context, w.DST_N)
-        _image_rows(context, scratch, source, target, first, end, y, end_y)
+        if word(context, w.BY_TAPS) != 0:
+            rows_by_taps(context, scratch, source, target, first, end, y, end_y)
+        else:
+            _image_rows(context, scratch, source, target, first, end, y, end_y)
     return 0
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import Conv2d
+from kernels import Conv2d, cache_clear
+from kernels.convolution import plan
 from threadpool_iface import EigenLikePool, OmpLikePool, PrimitiveAttr, Stream, threadpool
 
 from .references import assert_close, conv2d, post, rand, same_bits
@@ -90,8 +91,40 @@ def test_created_for_n_run_on_m_gives_the_same_bits(problem, layout, pools):
                 assert all(same_bits(r, reference) for r in results), (bound, pool)
 
 
+SLIVERS = [
+    ((2, 70, 7, 7), (130, 70, 3, 3), {"padding": 1}),
+    ((1, 64, 7, 6), (64, 64, 5, 5), {"padding": 2, "stride": (2, 1)}),
+    ((1, 600, 3, 3), (32, 300, 3, 3), {"groups": 2, "padding": 3, "dilation": 2}),
+    ((1, 9, 13, 31), (20, 9, 3, 3), {"padding": (4, 0, 0, 5)}),
+    ((1, 520, 2, 2), (5, 520, 1, 1), {"padding": 1}),
+]
+
+
+@pytest.mark.parametrize("problem", SLIVERS, ids=lambda p: "x".join(map(str, p[0])))
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
-@pytest.mark.parametrize("channels", [1, 3, 40])
+@pytest.mark.parametrize("ops", [(), ("sum", "silu")])
+def test_tap_by_tap_gives_the_bits_of_rectangles(problem, layout, ops, monkeypatch):
+    src_shape, weights_shape, options = problem
+    rng = np.random.default_rng(7)
+    src, weights = rand(rng, *src_shape), rand(rng, *weights_shape)
+    v, before = rand(rng, weights_shape[0]), None
+    if layout == "nhwc":
+        src = np.ascontiguousarray(src.transpose(0, 2, 3, 1))
+    results = []
+    for chosen in (False, True):
+        monkeypatch.setattr(plan, "by_taps", lambda d, chosen=chosen: chosen)
+        cache_clear()
+        conv = Conv2d(src.shape, weights_shape, layout=layout, bias=True, post_ops=ops,
+                      attr=PrimitiveAttr(max_num_threads=3), **options)
+        before = rand(rng, *conv.descriptor.out_shape) if before is None else before
+        with OmpLikePool(2) as pool, threadpool(pool):
+            results.append(conv(src, weights, v, out=before.copy()))
+    cache_clear()
+    assert same_bits(*results)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("channels", [1, 3, 40, 70])
 def test_padding_contributes_nothing_even_to_infinite_weights(layout, channels):
     weights = np.ones((5, channels, 3, 3), np.float32)
     weights[:, :, 0, 0] = np.inf
