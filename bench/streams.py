@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import prod
 from random import Random
 from statistics import median
 from time import perf_counter
@@ -49,14 +51,24 @@ class Stack:
             self.sources.append(np.ascontiguousarray(images))
             pack = _primitive(layer, batch, 1).pack_weights
             self._weights.append([pack(weights) for _ in range(layer.count)])
+        self._mine = threading.local()
 
     def __call__(self, *sources: np.ndarray) -> np.ndarray:
         result = sources[0]
         for layer, source, each in zip(self._layers, sources, self._weights, strict=True):
             conv = _primitive(layer, len(source), get_max_threads())
+            out = self._memory_for(conv.descriptor.out_shape)
             for weights in each:
-                result = conv(source, weights)
+                result = conv(source, weights, out=out)
         return result
+
+    def _memory_for(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The stream's, for all its layers: fresh pages would be a third of the time."""
+        size = prod(shape)
+        memory = getattr(self._mine, "memory", None)
+        if memory is None or memory.size < size:
+            memory = self._mine.memory = np.empty(size, np.float32)
+        return memory[:size].reshape(shape)
 
 
 def in_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
