@@ -19,6 +19,7 @@ from rich.table import Table as Grid
 from threadpool_iface import default_num_threads
 
 from .cases import Case
+from .console import wide_console
 from .numba_layers import present
 from .pool_targets import Row
 from .tables import duration, label
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quick = parser.parse_args(arguments).quick
     blocks, seconds = (2, 0.01) if quick else (9, 0.1)
     names = present()
-    show(Console(), {
+    show(wide_console(120), {
         what: measure(names, case, blocks, seconds)
         for what, (case, _) in track(CASES.items(), description="examples", transient=True)
     }, names)

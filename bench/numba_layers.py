@@ -17,6 +17,7 @@ from rich.table import Table as Grid
 from threadpool_iface import default_num_threads
 
 from .cases import Case
+from .console import wide_console
 from .tables import TIE, duration, label
 from .turns import Measurement, Table
 
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer blocks, shorter ones")
     quick = parser.parse_args(arguments).quick
     found = measure(2 if quick else 9, 0.01 if quick else 0.03)
-    show(Console(), found)
+    show(wide_console(120), found)
     return 0
 
 

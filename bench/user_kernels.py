@@ -14,7 +14,6 @@ from time import perf_counter
 
 import numpy as np
 from numba import cfunc, njit
-from rich.console import Console
 from rich.table import Table
 
 from threadpool_iface import (
@@ -30,6 +29,7 @@ from threadpool_iface import (
 )
 from threadpool_iface.nopython import tpi_parallel
 
+from .console import wide_console
 from .tables import duration
 
 #: Seconds for one call, given how many to make.
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.user_kernels", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few repetitions")
     blocks = 5 if parser.parse_args(argv).quick else 60
-    threads, console = default_num_threads(), Console()
+    threads, console = default_num_threads(), wide_console(120)
     with OmpLikePool(threads) as omp, EigenLikePool(threads) as eigen:
         pools = [("no pool", None), ("OmpLikePool", omp), ("EigenLikePool", eigen)]
         console.print(table("From Python", pools, PYTHON, 1000, blocks))

@@ -138,11 +138,11 @@ size_t tpi_numba_get_sched_size(size_t num_threads, size_t ndim, intptr_t *start
     return pieces > num_threads ? pieces : num_threads;
 }
 
-/* An eighth of what would be left for each thread: few blocks of many elements, and single rows
- * where there are about as many as get_sched_size asked for. */
+/* Half of what would be left for each thread (guided self-scheduling, Polychronopoulos and Kuck 1987,
+ * with half its blocks' size): few blocks of many elements, and single rows at the end. */
 static size_t block_of(size_t left, size_t threads) {
     if (threads == 1) return left;
-    size_t block = left / (threads * PIECES_PER_THREAD);
+    size_t block = left / (threads * 2);
     return block ? block : 1;
 }
 
