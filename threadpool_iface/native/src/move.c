@@ -51,6 +51,26 @@ static bool move_to(int cpu, const cpu_set_t *allowed) {
     return true;
 }
 
+/* Threads that run or wait for a CPU, the calling one included, from "0.1 0.2 0.3 RUNNING/ALL ..." of
+ * /proc/loadavg; 0 if that cannot be read. */
+static int running_threads(void) {
+    char text[128];
+    int file = open("/proc/loadavg", O_RDONLY | O_CLOEXEC), running;
+    if (file < 0) return 0;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    if (size <= 0) return 0;
+    text[size] = 0;
+    return sscanf(text, "%*s %*s %*s %d/", &running) == 1 ? running : 0;
+}
+
+bool tpi_move_if_alone(void) {
+    cpu_set_t allowed;
+    if (running_threads() != 1 || sched_getaffinity(0, sizeof allowed, &allowed)) return false;
+    int here = sched_getcpu(), cpu = next_cpu(&allowed, here, here);
+    return cpu >= 0 && move_to(cpu, &allowed);
+}
+
 bool tpi_move_to_idle_cpu(uint64_t now) {
     tpi_thread_state *me = &tpi_thread;
     uint64_t elapsed = now - me->watched_ns, idle;

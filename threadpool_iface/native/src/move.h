@@ -9,4 +9,8 @@
  * ago, if there is one; it is not bound to it. `now` is tpi_now_ns(). */
 bool tpi_move_to_idle_cpu(uint64_t now);
 
+/* The same, at once, if no other thread of the machine runs or waits for a CPU, as while a caller sleeps
+ * between its regions: all other CPUs are idle then. */
+bool tpi_move_if_alone(void);
+
 #endif

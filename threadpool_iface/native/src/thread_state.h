@@ -17,6 +17,8 @@ typedef struct {
     struct tpi_region *region;    /* borrowed; the innermost one this thread started */
     struct tpi_gang *gang;        /* borrowed; of the task this thread is in */
     int32_t may_move;             /* a worker that is bound to no CPU */
+    int32_t beside_caller;        /* regions in a row that it shared its caller's CPU for */
+    int32_t looked_at;            /* of these, when it last looked who else runs */
     int32_t lent;                 /* yields in a row that somebody else took up */
     int32_t watched_cpu;          /* one that it may move to, and how idle that was at a time */
     uint64_t watched_idle, watched_ns;

@@ -110,6 +110,9 @@ static inline tpi_lull tpi_lull_begin(const tpi_patience *patience) {
     };
 }
 
+/* A worker that waited has got work: does it share the CPU of the caller that it works for? */
+void tpi_note_company(const tpi_patience *patience);
+
 /* Yield once; false when it is time to sleep. */
 bool tpi_lull_go_on(tpi_lull *lull);
 

@@ -121,7 +121,10 @@ static bool search(worker *me, tpi_item *item) {
     if (find_while_pausing(me, item, pool->patience.pauses / 4)) return true;
     tpi_lull lull = tpi_lull_begin(&pool->patience);
     do {
-        if (find_while_pausing(me, item, lull.burst)) return true;
+        if (find_while_pausing(me, item, lull.burst)) {
+            tpi_note_company(&pool->patience);
+            return true;
+        }
         if (atomic_load_explicit(&pool->stopping, memory_order_relaxed)) return false;
     } while (tpi_lull_go_on(&lull));
     return false;
