@@ -3,7 +3,7 @@
 ResNet-50 v1.5, GoogLeNet v1 and Inception v4, as chains with weights of their own, batch 1 and 16,
 on one thread and on all. The peak is what a register-only loop of multiply-adds reaches in the same
 run; a share above 1 is Winograd's, which multiplies less than the direct sum that is counted.
-Draws a roofline of our layers at batch 1. Takes about six minutes on 2 cores.
+Draws a roofline of our layers at batch 1. Takes about a quarter of an hour on 2 cores.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def draw(path: Path, runs: Sequence[Run]) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     chosen = [run for run in runs if run.batch == 1 and run.threads == 1]
     figure, ax = plt.subplots(figsize=(9, 6), layout="constrained")
@@ -140,6 +141,10 @@ def draw(path: Path, runs: Sequence[Run]) -> None:
     ax.set(xscale="log", yscale="log", xlabel="operations for each byte of operands",
            ylabel="GFLOP/s, as if computed directly",
            title="Convolution layers at batch 1 on one thread")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ScalarFormatter())
+        axis.set_minor_formatter(NullFormatter())
     ax.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
