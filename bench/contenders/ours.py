@@ -1,4 +1,4 @@
-"""Our pools and kernels: weights packed beforehand, results written to memory kept for that."""
+"""Our pools and kernels: weights packed beforehand, results written to memory kept for them."""
 
 from __future__ import annotations
 

@@ -82,7 +82,10 @@ static void part_from_caller(const tpi_patience *patience, bool lent, uint64_t n
 void tpi_note_company(const tpi_patience *patience) {
     tpi_thread_state *me = &tpi_thread;
     if (!me->may_move || !patience->pauses) return;
-    me->beside_caller = beside_caller(patience) ? me->beside_caller + 1 : 0;
+    if (!beside_caller(patience))
+        me->beside_caller = 0;
+    else if (me->beside_caller < INT32_MAX)
+        ++me->beside_caller;
 }
 
 bool tpi_lull_go_on(tpi_lull *lull) {
