@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -11,11 +13,17 @@ from ..cases import Case, conv_operands, gemm_operands
 from .contender import Contender, Prepared
 
 
+@cache
+def _make_pool(threads: int) -> None:
+    """One pool for all sessions of the process: the spinning threads of a pool for each layer of a
+    chain would take the CPUs from the layer that runs. It can be made once only.
+    """
+    onnxruntime.set_global_thread_pool_sizes(threads, 1)
+
+
 class OnnxRuntime(Contender):
     def __init__(self, threads: int) -> None:
-        # One pool for all sessions: the spinning threads of a pool for each layer of a chain would
-        # take the CPUs from the layer that runs.
-        onnxruntime.set_global_thread_pool_sizes(threads, 1)
+        _make_pool(threads)
         self.options = onnxruntime.SessionOptions()
         self.options.use_per_session_threads = False
         self.options.log_severity_level = 3
