@@ -21,6 +21,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from threadpool_iface.launcher.process import dying_with_parent
+
 from .cases import Case
 
 #: Names differ by library; each reads its own when it starts.
@@ -79,7 +81,8 @@ class Player:
             filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", name, str(threads), str(theirs.fileno())],
-            env=env, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=CHECKOUT)
+            env=env, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=CHECKOUT,
+            preexec_fn=dying_with_parent())  # stopped, it would not notice that nobody reads
         theirs.close()
         self._receive()
         self._sleep()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -121,6 +122,28 @@ def test_a_contender_that_fails_or_dies_is_an_error_and_leaves_no_process():
         with pytest.raises(ContenderError, match="died"):
             player.ask("forget")
     assert player._process.poll() is not None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_contenders_end_with_a_run_that_is_killed():
+    code = ("from bench.turns import Table\ntable = Table(['numpy'], 1)\n"
+            "print(table.players['numpy']._process.pid, flush=True)\ninput()")
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as run:
+        contender = int(run.stdout.readline())
+        assert _alive(contender)
+        run.kill()
+        run.wait()
+    end = monotonic() + 60
+    while _alive(contender):
+        assert monotonic() < end
+        sleep(0.05)
 
 
 def test_outputs_of_one_group(tmp_path):

@@ -23,15 +23,8 @@ from threadpool_iface import (
 )
 
 from .bodies import add, count_up
-from .some_pools import SOME
 
 pytestmark = pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
-
-
-@pytest.fixture(params=SOME)
-def pool(request):
-    with SOME[request.param]() as made, threadpool(made):
-        yield made
 
 
 #: Besides yielding, a call that the compiler cannot look into, so that it reads memory again.

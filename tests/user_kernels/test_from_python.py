@@ -20,15 +20,8 @@ from threadpool_iface import (
 )
 
 from .bodies import count_up, note_task, saxpy
-from .some_pools import SOME
 
 pytestmark = pytest.mark.filterwarnings("ignore::threadpool_iface.OversubscriptionWarning")
-
-
-@pytest.fixture(params=SOME)
-def pool(request):
-    with SOME[request.param]() as made, threadpool(made):
-        yield made
 
 
 @njit
