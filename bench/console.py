@@ -21,4 +21,4 @@ def note_missing(console: Console, names: Sequence[str]) -> None:
     if absent:
         console.print(f"not installed, so left out: {', '.join(absent)} (pip install '.[peers]' "
                       "brings torch and onnxruntime; lib*-dev are the system's packages)",
-                      style="yellow")
+                      style="yellow", markup=False)

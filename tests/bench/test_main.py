@@ -14,6 +14,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.cases import Case
+from bench.console import note_missing, wide_console
 from bench.outputs import draw, write_json
 from bench.sections import BOUNDS, Group
 from bench.shapes import gemms
@@ -34,6 +35,13 @@ def test_wrong_arguments_exit_with_2_and_say_why(arguments, message, capsys):
         main(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named_with_what_installs_it(monkeypatch, capsys):
+    monkeypatch.setattr("bench.console.missing", lambda name: ["torch"] if name == "torch" else [])
+    note_missing(wide_console(), ["numpy", "torch"])
+    line, = capsys.readouterr().out.splitlines()
+    assert "torch (pip install '.[peers]' brings" in line
 
 
 def test_unreadable_shapes_exit_with_2(tmp_path, capsys):

@@ -102,6 +102,17 @@ def test_a_crash_is_told_and_the_others_go_on(tmp_path, marker, ending, status, 
     assert sorted(done.stdout.splitlines()) == ["[0] done", "[2] done"]
 
 
+def test_a_crash_is_told_while_the_others_run(tmp_path, marker):
+    code = OBEYS.replace("print('ready')", "if who == 1: os.abort()\nprint('ready')")
+    with start("--ninstances", 2, "--oversubscribe", program(tmp_path, code), **marker) as launcher:
+        until_ready(launcher, 1)
+        told = next(line for line in launcher.stderr if "ended" in line)
+        assert told == "launch: [1] was ended by SIGABRT\n"
+        launcher.terminate()
+        launcher.communicate()
+    assert launcher.returncode == 128 + signal.SIGTERM
+
+
 def test_a_crash_stops_the_others_if_asked_to(tmp_path, marker):
     code = OBEYS.replace("print('ready')", "if who == 1: os.abort()\nprint('ready')")
     done = launch("--ninstances", 3, "--oversubscribe", "--stop-on-error",

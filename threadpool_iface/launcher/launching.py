@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -70,7 +69,7 @@ def launch(job: Launch) -> int:
             process = _started(job, instance, {REPORT: report.path})
             supervisor.add(process, _lines(process, instance, log))
         codes = supervisor.wait()
-        _tell_results(codes, [report.throughput() for report in reports])
+        _tell_results([report.throughput() for report in reports])
     return 128 + supervisor.signal if supervisor.signal else _status(codes)
 
 
@@ -97,25 +96,13 @@ def _lines(process: Popen[bytes], instance: Instance, log: BinaryIO | None) -> l
             Lines(process.stderr, prefix, sys.stderr.buffer, log)]
 
 
-def _tell_results(codes: Sequence[int], throughputs: Sequence[float | None]) -> None:
-    for index, code in enumerate(codes):
-        if code:
-            say(f"[{index}] {_ending(code)}")
+def _tell_results(throughputs: Sequence[float | None]) -> None:
     reported = {i: each for i, each in enumerate(throughputs) if each is not None}
     for index, each in reported.items():
         say(f"[{index}] {each:.6g} items/s")
     if reported:
-        of = "" if len(reported) == len(codes) else f" of {len(reported)} that reported"
+        of = "" if len(reported) == len(throughputs) else f" of {len(reported)} that reported"
         say(f"sum {sum(reported.values()):.6g} items/s{of}")
-
-
-def _ending(code: int) -> str:
-    if code > 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"
 
 
 def _status(codes: Sequence[int]) -> int:

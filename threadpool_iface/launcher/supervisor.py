@@ -28,7 +28,7 @@ class Supervisor:
     Parameters
     ----------
     stop_on_error : bool
-        Stop the others when one fails.
+        Stop the others when one fails, which is told in any case.
     grace : float
         Seconds that instances have after they were told to stop.
     say : callable
@@ -107,6 +107,8 @@ class Supervisor:
             if each.pipe in self._selector.get_map():
                 self._selector.unregister(each.pipe)
             each.drain()
+        if code:
+            self._say(f"[{self._processes.index(process)}] {_ending(code)}")
         if code and self._stop_on_error and not self._told_to_stop:
             self._say("stopping the others, as --stop-on-error asks")
             self._stop(signal.SIGTERM)
@@ -126,6 +128,15 @@ class Supervisor:
         else:
             self.signal = number
             self._stop(number)
+
+
+def _ending(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
 
 
 @contextmanager
