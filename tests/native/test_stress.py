@@ -24,6 +24,7 @@ SANITIZERS = {
 PLANTED = {
     "RELAXED_SIGNAL": "thread",  # a signal word is published without release: races
     "DOUBLE_CLAIM": "none",  # two members claim the same task: it runs twice
+    "LATE_TAKE_BACK": "none",  # a child began meanwhile: its tasks run twice
     "LOST_WAKE_UP": "none",  # a worker parks without a last look: a pool never closes
 }
 

@@ -24,11 +24,11 @@ PARFORS = ("TestParforBasic", "TestParforNumericalMisc", "TestParforNumPy", "Tes
            "TestParforsBitMask", "TestParforsDiagnostics", "TestParforsLeaks", "TestParforsMisc",
            "TestParforsOptions", "TestParforsSlice", "TestParforsVectorizer", "TestPrangeBasic",
            "TestPrangeSpecific", "TestParforChunksizing", "TestParforReductionSetNumThreads")
-#: Of `numba.tests.test_parallel_backend`; the last two start processes that start threads and
-#: processes, and take longest.
+#: Of `numba.tests.test_parallel_backend`. The last one runs another, `TestParallelBackend`, on each of
+#: numba's layers: threads and processes that compile and call parallel functions. It takes longest.
 BACKEND = ("TestMiscBackendIssues", "TestThreadingLayerSelection", "TestThreadingLayerPriority",
            "TestInitSafetyIssues", "TestForkSafetyIssues", "TestTBBSpecificIssues",
-           "TestParallelBackend", "TestSpecificBackend")
+           "TestSpecificBackend")
 #: Names that one process is given.
 QUICK = (
     "npyufunc.test_parallel_low_work npyufunc.test_parallel_ufunc_issues "

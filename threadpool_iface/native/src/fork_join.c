@@ -6,6 +6,10 @@
  * fork and join grow with the logarithm of the number of threads, and a region of n tasks touches
  * min(n, size) - 1 workers.
  *
+ * A member that is done and finds that a child has not begun takes the region back and does the
+ * child's part itself: the child's CPU may be somebody else's for a time slice, which is longer than
+ * most regions. On 8 threads and 2 CPUs an empty region takes 0.3 us so, and took 14 to 24 before.
+ *
  * The team serves one region at a time. A caller that finds it busy does not wait: it runs its own
  * tasks one by one and, after each, tries again to get the team for those that are left. A gang needs
  * the team and waits for it. */
@@ -25,6 +29,9 @@
  * costing 50-100 ns and a level about 300 ns. */
 #define FAN_OUT 4
 
+/* Of a ticket: not begun, and may be taken back; and from one region to the next. */
+enum { OPEN = 2, STEP = 4 };
+
 typedef struct {
     tpi_task task; /* NULL: end the thread */
     void *ctx;
@@ -37,10 +44,11 @@ typedef struct {
 struct fork_join;
 
 typedef struct {
-    alignas(64) _Atomic uint32_t ticket; /* signal word: +2 for each region; written by the parent */
-    work work;                           /* plain: published by `ticket`, read after it */
-    alignas(64) _Atomic uint32_t done;   /* signal word: the ticket whose subtree has ended */
+    alignas(64) _Atomic uint32_t ticket; /* signal word: a region's number, perhaps OPEN */
+    work work;                           /* plain: published by `ticket`, read by who closed it */
+    alignas(64) _Atomic uint32_t done;   /* signal word: the region whose subtree has ended */
     alignas(64) struct fork_join *pool;
+    uint32_t joined; /* what `done` was when the parent last looked; the parent's */
     int32_t index;
     pthread_t thread;
 } member;
@@ -95,28 +103,67 @@ static void run_share(fork_join *pool, const work *w, int32_t index) {
     }
 }
 
-static void signal_children(fork_join *pool, const work *w, int32_t parent) {
-    for (int32_t c = FAN_OUT * parent + 1; c <= FAN_OUT * parent + FAN_OUT && c < w->members; ++c) {
-        member *child = &pool->members[c];
-        child->work = *w;
-        uint32_t last = atomic_load_explicit(&child->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
-        tpi_signal(&child->ticket, last + 2, pool->patience.meter);
-    }
+static bool nothing_left(fork_join *pool, const work *w) {
+    if (w->together || pool->schedule == BLOCKS) return false;
+    int32_t claims = pool->schedule == CLAIMED_BLOCKS ? w->members : w->end - w->begin;
+    return atomic_load_explicit(&pool->next, memory_order_relaxed) >= claims;
 }
 
-static void await_children(fork_join *pool, const work *w, int32_t parent) {
-    for (int32_t c = FAN_OUT * parent + 1; c <= FAN_OUT * parent + FAN_OUT && c < w->members; ++c) {
-        member *child = &pool->members[c];
-        /* relaxed: only this thread and, before the last join, its predecessor wrote it. */
-        uint32_t ticket = atomic_load_explicit(&child->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
-        tpi_await(&child->done, ticket - 2, &pool->patience, pool->fork_generation);
-    }
+/* Members of a gang wait for each other: nobody can stand in for one. */
+static void signal_child(fork_join *pool, member *child, const work *w) {
+    child->work = *w;
+    tpi_signal(&child->ticket, child->joined + STEP + (w->together ? 0 : OPEN),
+               pool->patience.meter);
 }
 
+/* Before the child has begun; it then never sees the region. */
+static bool take_back(member *child) {
+    uint32_t number = child->joined + STEP, ticket = number + OPEN;
+#ifdef TPI_PLANT_LATE_TAKE_BACK
+    if (atomic_load_explicit(&child->ticket, memory_order_relaxed) != ticket) return false;
+    atomic_store_explicit(&child->ticket, number - STEP, memory_order_relaxed);
+    return true;
+#else
+    /* relaxed: what the child wrote when it began nobody else reads. */
+    return atomic_load_explicit(&child->ticket, memory_order_relaxed) == ticket &&
+           atomic_compare_exchange_strong_explicit(&child->ticket, &ticket, number - STEP,
+                                                   memory_order_relaxed, memory_order_relaxed);
+#endif
+}
+
+/* A child's side of that: false if the region was taken back. */
+static bool begin(member *me, uint32_t *ticket) {
+    if (!(*ticket & OPEN)) return true;
+    uint32_t open = *ticket;
+    *ticket -= OPEN;
+    /* acquire: `work` belongs to the ticket that is closed, maybe a later one of the same number. */
+    return atomic_compare_exchange_strong_explicit(&me->ticket, &open, *ticket,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+static void take_part(fork_join *pool, const work *w, int32_t index);
+
+/* The look at `ticket` comes late since it costs both a cache line. */
+static void join_child(fork_join *pool, member *child, const work *w) {
+    uint32_t seen = child->joined, now;
+    if (!tpi_await_briefly(&child->done, seen, &pool->patience, &now)) {
+        if (take_back(child)) {
+            take_part(pool, w, child->index);
+            return;
+        }
+        now = tpi_await(&child->done, seen, &pool->patience, pool->fork_generation);
+    }
+    child->joined = now;
+}
+
+/* A member's part, its children's included. */
 static void take_part(fork_join *pool, const work *w, int32_t index) {
-    signal_children(pool, w, index);
+    if (nothing_left(pool, w)) return;
+    int32_t first = FAN_OUT * index + 1, end = first + FAN_OUT;
+    if (end > w->members) end = w->members;
+    for (int32_t c = first; c < end; ++c) signal_child(pool, &pool->members[c], w);
     run_share(pool, w, index);
-    await_children(pool, w, index);
+    for (int32_t c = first; c < end; ++c) join_child(pool, &pool->members[c], w);
 }
 
 /* -- workers ------------------------------------------------------------------------------- */
@@ -129,8 +176,13 @@ static void *worker_body(void *arg) {
     for (;;) {
         uint32_t seen = ticket;
         ticket = tpi_await(&me->ticket, seen, &pool->patience, generation);
-        if (ticket == seen || !me->work.task) return NULL; /* forked away, or told to end */
+        if (ticket == seen) return NULL; /* forked away */
+        if (!begin(me, &ticket)) {
+            ticket = seen;
+            continue;
+        }
         work w = me->work;
+        if (!w.task) return NULL; /* told to end */
         take_part(pool, &w, me->index);
         tpi_signal(&me->done, ticket, pool->patience.meter);
     }
@@ -140,8 +192,7 @@ static void stop_workers(fork_join *pool, int32_t count) {
     for (int32_t i = 1; i <= count; ++i) {
         member *m = &pool->members[i];
         m->work.task = NULL;
-        uint32_t last = atomic_load_explicit(&m->ticket, memory_order_relaxed) & ~TPI_ASLEEP;
-        tpi_signal(&m->ticket, last + 2, NULL);
+        tpi_signal(&m->ticket, m->joined + STEP, NULL);
     }
     for (int32_t i = 1; i <= count; ++i) pthread_join(pool->members[i].thread, NULL);
 }
@@ -150,6 +201,7 @@ static void reset_members(fork_join *pool) {
     for (int32_t i = 0; i < pool->size; ++i) {
         atomic_store_explicit(&pool->members[i].ticket, 0, memory_order_relaxed);
         atomic_store_explicit(&pool->members[i].done, 0, memory_order_relaxed);
+        pool->members[i].joined = 0;
         pool->members[i].pool = pool;
         pool->members[i].index = i;
     }

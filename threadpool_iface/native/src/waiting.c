@@ -151,6 +151,11 @@ static uint32_t await_longer(_Atomic uint32_t *word, uint32_t seen, const tpi_pa
     return sleep_until_changed(word, seen, patience->meter);
 }
 
+bool tpi_await_briefly(_Atomic uint32_t *word, uint32_t seen, const tpi_patience *patience,
+                       uint32_t *value) {
+    return changed_while_pausing(word, seen, value, patience->pauses / 4);
+}
+
 uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, const tpi_patience *patience,
                    uint32_t fork_generation) {
     uint32_t value;

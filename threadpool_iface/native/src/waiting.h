@@ -121,6 +121,10 @@ bool tpi_lull_go_on(tpi_lull *lull);
 uint32_t tpi_await(_Atomic uint32_t *word, uint32_t seen, const tpi_patience *patience,
                    uint32_t fork_generation);
 
+/* Wait for about a quarter of a microsecond only; false, and `value` is `seen`, if it has not changed. */
+bool tpi_await_briefly(_Atomic uint32_t *word, uint32_t seen, const tpi_patience *patience,
+                       uint32_t *value);
+
 /* Give `word` a new value, whose lowest bit is 0, and wake up to `most` threads that sleep. */
 static inline void tpi_signal_many(_Atomic uint32_t *word, uint32_t value, int most,
                                    tpi_meter *meter) {
