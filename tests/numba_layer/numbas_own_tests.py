@@ -24,8 +24,8 @@ PARFORS = ("TestParforBasic", "TestParforNumericalMisc", "TestParforNumPy", "Tes
            "TestParforsBitMask", "TestParforsDiagnostics", "TestParforsLeaks", "TestParforsMisc",
            "TestParforsOptions", "TestParforsSlice", "TestParforsVectorizer", "TestPrangeBasic",
            "TestPrangeSpecific", "TestParforChunksizing", "TestParforReductionSetNumThreads")
-#: Of `numba.tests.test_parallel_backend`. The last one runs another, `TestParallelBackend`, on each of
-#: numba's layers: threads and processes that compile and call parallel functions. It takes longest.
+#: Of `numba.tests.test_parallel_backend`. The last takes longest: it runs `TestParallelBackend`,
+#: threads and processes that compile and call parallel functions, on each of numba's layers.
 BACKEND = ("TestMiscBackendIssues", "TestThreadingLayerSelection", "TestThreadingLayerPriority",
            "TestInitSafetyIssues", "TestForkSafetyIssues", "TestTBBSpecificIssues",
            "TestSpecificBackend")
