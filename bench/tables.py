@@ -171,7 +171,7 @@ def _matching(groups: Sequence[Group], threads: int) -> str:
         for name in _names(groups):
             matched = row.get(f"{name}/{threads}", row[f"{name}/execution"])
             worse = {b: row[f"{name}/{b}"] / matched for b in BOUNDS if b != threads}
-            text = ", ".join(f"{b if b == 'execution' else f'for {b}'} {r:.2f}x"
+            text = ", ".join(f"{'at execution' if b == 'execution' else f'for {b}'}: {r:.2f}x"
                              for b, r in worse.items())
             sentences.append(f"decomposition: {net} on {label(name)}, relative to layers created "
                              f"for its {threads} threads: {text}.")

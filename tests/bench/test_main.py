@@ -104,7 +104,7 @@ def test_matching_is_relative_to_layers_created_for_the_threads():
     groups = [_group("decomposition", "net")]
     groups[0].measurements = [Measurement("omp", Case("conv", bound=b), [2.0 if b == 1 else 1.0])
                               for b in BOUNDS]
-    assert "for 1 2.00x, for 4 1.00x" in winner("decomposition", groups, 2)
+    assert "for 1: 2.00x, for 4: 1.00x" in winner("decomposition", groups, 2)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(2.5, "2.5 s"), (0.0123, "12.3 ms"),

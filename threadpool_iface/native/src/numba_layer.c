@@ -17,8 +17,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "small_loops.h"
 #include "thread_state.h"
 #include "threadpool_iface.h"
+#include "ticks.h"
 
 typedef void (*kernel)(char **args, size_t *dims, size_t *steps, void *data);
 
@@ -28,6 +30,9 @@ typedef struct {
     size_t *dims, *steps;
     void *data;
     size_t inner_ndim, array_count;
+    double iterations;      /* rows, or what prange cut into them */
+    int32_t tasks;          /* of the region */
+    bool small;             /* only one task takes part, as long as that is worth it */
     _Atomic size_t next;    /* rows before it are taken */
     _Atomic uint8_t *taken; /* even shares: which ones; NULL where rows are taken up one by one */
     _Atomic(void *) exception; /* the first that a body raised */
@@ -40,6 +45,7 @@ static _Thread_local struct {
     int32_t id;     /* of that task */
     bool in_own;    /* in a loop that runs on numba's own layer */
     bool raised;    /* a body has left an exception on this thread */
+    size_t iterations; /* of the prange that is about to come as a loop; 0: none is */
 } self __attribute__((tls_model("initial-exec")));
 
 static tpi_numba_own own;
@@ -120,21 +126,24 @@ intptr_t tpi_numba_get_thread_id(void) {
  * shared out evenly). A piece more costs about 20 ns, and there are no more than iterations. */
 enum { PIECES_PER_THREAD = 8 };
 
-static size_t iterations(size_t ndim, const intptr_t *starts, const intptr_t *ends, size_t limit) {
+static size_t iterations(size_t ndim, const intptr_t *starts, const intptr_t *ends) {
     size_t total = 1;
     for (size_t i = 0; i < ndim; ++i) {
         if (ends[i] < starts[i]) return 0;
         size_t extent = (size_t)(ends[i] - starts[i]) + 1;
-        if (extent >= limit || __builtin_mul_overflow(total, extent, &total)) return limit;
+        if (__builtin_mul_overflow(total, extent, &total)) return SIZE_MAX;
     }
-    return total < limit ? total : limit;
+    return total;
 }
 
 size_t tpi_numba_get_sched_size(size_t num_threads, size_t ndim, intptr_t *starts, intptr_t *ends) {
+    self.iterations = 0;
     if (own.get_parallel_chunksize() || num_threads == 1 || atomic_load(&shares_evenly) ||
         !atomic_load(&on_pools) || !tpi_active_pool())
         return own.get_sched_size(num_threads, ndim, starts, ends);
-    size_t pieces = iterations(ndim, starts, ends, num_threads * PIECES_PER_THREAD);
+    self.iterations = iterations(ndim, starts, ends);
+    size_t pieces = num_threads * PIECES_PER_THREAD;
+    if (self.iterations < pieces) pieces = self.iterations;
     return pieces > num_threads ? pieces : num_threads;
 }
 
@@ -159,9 +168,10 @@ static size_t take_block(loop *l, size_t threads, size_t *begin) {
     return 0;
 }
 
-static size_t take_share(loop *l, int32_t ithr, int32_t nthr, size_t *begin) {
+static size_t take_share(loop *l, int32_t ithr, size_t *begin) {
     if (atomic_exchange_explicit(&l->taken[ithr], 1, memory_order_relaxed)) return 0;
-    size_t each = l->dims[0] / (size_t)nthr, rest = l->dims[0] % (size_t)nthr, i = (size_t)ithr;
+    size_t tasks = (size_t)l->tasks, i = (size_t)ithr;
+    size_t each = l->dims[0] / tasks, rest = l->dims[0] % tasks;
     *begin = i * each + (i < rest ? i : rest);
     return each + (i < rest);
 }
@@ -189,20 +199,46 @@ static void take_exception(loop *l) {
         python.discard(exception);
 }
 
+static void learn_cost(const loop *l, size_t rows, uint64_t since) {
+    double items = l->iterations * (double)rows / (double)l->dims[0];
+    tpi_learn_cost((const void *)l->fn, items, tpi_ticks() - since);
+}
+
+static void run_small(loop *l, char **args, size_t *dims) {
+    size_t all = l->dims[0], done = (size_t)tpi_small_start((int64_t)all);
+    uint64_t start = tpi_ticks();
+    run_rows(l, 0, done, args, dims);
+    if (done < all && tpi_stays_small((int64_t)all, (int64_t)done, tpi_ticks() - start)) {
+        run_rows(l, done, all - done, args, dims);
+        done = all;
+    }
+    learn_cost(l, done, start);
+    atomic_store_explicit(&l->next, done, memory_order_relaxed);
+}
+
+static void run_blocks(loop *l, char **args, size_t *dims) {
+    size_t begin, count, threads = (size_t)l->tasks;
+    uint64_t start = tpi_ticks();
+    for (bool first = true; (count = take_block(l, threads, &begin)); first = false) {
+        run_rows(l, begin, count, args, dims);
+        if (first) learn_cost(l, count, start);
+    }
+}
+
 static int32_t run_task(void *ctx, int32_t ithr, int32_t nthr) {
+    (void)nthr;
     loop *l = ctx;
     char **args = alloca(l->array_count * sizeof *args);
     size_t *dims = alloca((l->inner_ndim + 1) * sizeof *dims);
     int32_t outer_team = self.team, outer_id = self.id, outer_mask = mask();
-    self.team = nthr;
+    self.team = l->tasks;
     self.id = ithr;
-    set_mask(nthr);
+    set_mask(l->tasks);
     size_t begin, count;
-    if (l->taken) {
-        if ((count = take_share(l, ithr, nthr, &begin))) run_rows(l, begin, count, args, dims);
-    } else {
-        while ((count = take_block(l, (size_t)nthr, &begin))) run_rows(l, begin, count, args, dims);
-    }
+    if (!l->taken)
+        l->small ? run_small(l, args, dims) : run_blocks(l, args, dims);
+    else if ((count = take_share(l, ithr, &begin)))
+        run_rows(l, begin, count, args, dims);
     set_mask(outer_mask);
     self.id = outer_id;
     self.team = outer_team;
@@ -210,10 +246,22 @@ static int32_t run_task(void *ctx, int32_t ithr, int32_t nthr) {
     return 0;
 }
 
+static int32_t run_regions(loop *l, tpi_pool *pool) {
+    int32_t code = TPI_OK;
+    l->small = l->tasks > 1 && !l->taken && tpi_is_small((const void *)l->fn, l->iterations);
+    if (l->small) code = tpi_pool_parallel(pool, 1, run_task, l);
+    l->small = false;
+    if (!code && atomic_load_explicit(&l->next, memory_order_relaxed) < l->dims[0])
+        code = tpi_pool_parallel(pool, l->tasks, run_task, l);
+    if (code) tpi_pool_parallel(NULL, l->tasks, run_task, l);
+    return code;
+}
+
 static void run_on_pool(loop *l, tpi_pool *pool, size_t num_threads) {
     size_t n = l->dims[0] < num_threads ? l->dims[0] : num_threads;
     size_t size = pool ? (size_t)tpi_pool_num_threads(pool) : 1;
     if (n > size) n = size;
+    l->tasks = (int32_t)n;
     if (atomic_load_explicit(&shares_evenly, memory_order_relaxed)) {
         l->taken = alloca(n);
         memset((void *)l->taken, 0, n);
@@ -221,8 +269,7 @@ static void run_on_pool(loop *l, tpi_pool *pool, size_t num_threads) {
     /* Ctrl-C would end the region early, and the loop must be completed anyway. */
     int32_t (*interrupted)(void) = tpi_thread.interrupted;
     tpi_thread.interrupted = NULL;
-    int32_t code = tpi_pool_parallel(pool, (int32_t)n, run_task, l);
-    if (code) tpi_pool_parallel(NULL, (int32_t)n, run_task, l);
+    int32_t code = run_regions(l, pool);
     tpi_thread.interrupted = interrupted;
     void *exception = atomic_load(&l->exception);
     if (exception)
@@ -255,9 +302,12 @@ static void run_on_own(loop *l, int32_t num_threads) {
 
 void tpi_numba_parallel_for(void *fn, char **args, size_t *dims, size_t *steps, void *data,
                             size_t inner_ndim, size_t array_count, intptr_t num_threads) {
+    size_t iterations = self.iterations;
+    self.iterations = 0;
     if (dims[0] == 0) return;
     loop l = {.fn = (kernel)fn, .args = args, .dims = dims, .steps = steps, .data = data,
-              .inner_ndim = inner_ndim, .array_count = array_count};
+              .inner_ndim = inner_ndim, .array_count = array_count,
+              .iterations = (double)(iterations ? iterations : dims[0])};
     tpi_pool *pool = tpi_active_pool();
     if (!atomic_load_explicit(&on_pools, memory_order_relaxed) || (!pool && !sequential()))
         run_on_own(&l, (int32_t)num_threads);

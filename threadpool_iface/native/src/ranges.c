@@ -1,7 +1,8 @@
 /* A dynamic loop gives every task a share of its own and lets those who have finished theirs take from
  * others: in a loop that is run again and again each thread so meets the items that it has in its
  * cache. Shares are counted in pieces: of a grain where there is one, else of one item, and then each
- * task measures what it runs and takes so many at a time as tpi_block_size finds worth scheduling. */
+ * task measures what it runs and takes so many at a time as tpi_block_size finds worth scheduling.
+ * Loops that were too short for a second thread when they last ran begin on their caller. */
 #define _GNU_SOURCE
 #include "ranges.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #include "region.h"
+#include "small_loops.h"
 #include "thread_state.h"
 #include "ticks.h"
 
@@ -30,7 +32,7 @@ typedef struct {
 typedef struct {
     tpi_range_task run;
     void *ctx;
-    int64_t n, grain, pieces;
+    int64_t first, n, grain, pieces; /* items before `first` have been run */
     share *shares; /* NULL: static */
     bool measured;
     _Atomic int32_t over; /* a range failed, or the caller was interrupted */
@@ -44,8 +46,8 @@ static int64_t share_begin(int64_t count, int64_t tasks, int64_t i) {
 }
 
 static int32_t run_pieces(loop *l, int64_t begin, int64_t end) {
-    int64_t last = end == l->pieces ? l->n : end * l->grain;
-    return l->run(l->ctx, begin * l->grain, last);
+    int64_t last = end == l->pieces ? l->n : l->first + end * l->grain;
+    return l->run(l->ctx, l->first + begin * l->grain, last);
 }
 
 static int32_t static_task(void *ctx, int32_t ithr, int32_t nthr) {
@@ -85,19 +87,28 @@ static int64_t next_size(const loop *l, int64_t size, int64_t count, double cycl
     return least(least(most, size * GROWTH), tpi_block_size(l->pieces, each, nthr));
 }
 
-static int32_t run_measured(loop *l, int64_t begin, int64_t end, int32_t nthr, int64_t *size) {
+/* What a task has measured, and how many pieces it takes next. */
+typedef struct {
+    int64_t size, run;
+    uint64_t ticks;
+} pace;
+
+static int32_t run_measured(loop *l, int64_t begin, int64_t end, int32_t nthr, pace *p) {
     uint64_t start = tpi_ticks();
     int32_t code = run_pieces(l, begin, end);
-    *size = next_size(l, *size, end - begin, cycles_of(tpi_ticks() - start), nthr);
+    uint64_t taken = tpi_ticks() - start;
+    p->ticks += taken;
+    p->run += end - begin;
+    p->size = next_size(l, p->size, end - begin, cycles_of(taken), nthr);
     return code;
 }
 
-static int32_t run_share(loop *l, share *s, int32_t nthr, int64_t *size) {
+static int32_t run_share(loop *l, share *s, int32_t nthr, pace *p) {
     int32_t code = 0;
     int64_t begin, end;
     while (!code && !atomic_load_explicit(&l->over, memory_order_relaxed) &&
-           claim(s, *size, &begin, &end)) {
-        code = l->measured ? run_measured(l, begin, end, nthr, size) : run_pieces(l, begin, end);
+           claim(s, p->size, &begin, &end)) {
+        code = l->measured ? run_measured(l, begin, end, nthr, p) : run_pieces(l, begin, end);
         if (end < s->end && is_over(l)) break;
     }
     if (code) atomic_store_explicit(&l->over, 1, memory_order_relaxed);
@@ -106,12 +117,28 @@ static int32_t run_share(loop *l, share *s, int32_t nthr, int64_t *size) {
 
 static int32_t dynamic_task(void *ctx, int32_t ithr, int32_t nthr) {
     loop *l = ctx;
-    int64_t size = 1;
+    pace p = {.size = 1};
     int32_t code = 0;
     for (int32_t i = 0, other = ithr; i < nthr && !code; ++i) {
-        code = run_share(l, &l->shares[other], nthr, &size);
+        code = run_share(l, &l->shares[other], nthr, &p);
         if (++other == nthr) other = 0;
     }
+    if (p.run) tpi_learn_cost((const void *)l->run, (double)p.run, p.ticks);
+    return code;
+}
+
+/* On the caller, up to where the loop turns out not to be small any more. */
+static int32_t small_task(void *ctx, int32_t ithr, int32_t nthr) {
+    (void)ithr, (void)nthr;
+    loop *l = ctx;
+    uint64_t start = tpi_ticks();
+    l->first = tpi_small_start(l->n);
+    int32_t code = l->run(l->ctx, 0, l->first);
+    if (!code && l->first < l->n && tpi_stays_small(l->n, l->first, tpi_ticks() - start)) {
+        code = l->run(l->ctx, l->first, l->n);
+        l->first = l->n;
+    }
+    tpi_learn_cost((const void *)l->run, (double)l->first, tpi_ticks() - start);
     return code;
 }
 
@@ -157,5 +184,11 @@ int32_t tpi_for(int64_t n, int64_t grain, int32_t schedule, int64_t most, double
                      (schedule == TPI_ANY_SCHEDULE && given && !(cost > 0));
     if (is_static) return tpi_pool_parallel(pool, tasks, static_task, &l);
     l.measured = !given;
+    if (l.measured && tasks > 1 && tpi_is_small((const void *)run, (double)n)) {
+        int32_t code = tpi_pool_parallel(pool, 1, small_task, &l);
+        if (code || l.first == n) return code;
+        l.pieces = n - l.first;
+        tasks = (int32_t)least(threads, l.pieces);
+    }
     return run_dynamic(&l, pool, tasks);
 }
