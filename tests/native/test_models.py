@@ -16,7 +16,7 @@ import pytest
 MODELS = Path(__file__).with_name("models")
 PLANTED = {
     "signal_word": ["WAKE_NOBODY", "TORN_EXCHANGE", "NO_COMPARE"],
-    "taking_back": ["BLIND_TAKE_BACK", "BLIND_BEGIN", "EARLY_READ", "WAKE_NOBODY"],
+    "taking_back": ["BLIND_TAKE_BACK", "BLIND_BEGIN", "WAKE_NOBODY"],
     "event_count": ["NO_LAST_LOOK", "NOTIFY_FIRST", "NO_EPOCH", "NOT_PASSED_ON"],
     "run_queue": ["NO_CLAIM", "NO_MUTEX"],
     "loop": ["NO_REFERENCE", "END_EARLY", "SPLIT_CLAIM"],

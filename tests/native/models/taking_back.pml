@@ -2,70 +2,69 @@
  *
  * The parent posts a region in each round. It takes the region back if the child has not begun, or
  * waits for it. Checked: each region runs once, by the child with the work that was posted for it;
- * everybody ends, so no wake-up is lost when a word goes back to the value a sleeper knows.
+ * everybody ends, so no wake-up is lost.
  *
- * Planted: BLIND_TAKE_BACK (look, then store), BLIND_BEGIN (the same for the child), EARLY_READ (of
- * the work, before the ticket is closed), WAKE_NOBODY.
+ * Planted: BLIND_TAKE_BACK (look, then store), BLIND_BEGIN (the same for the child), WAKE_NOBODY.
  */
 #define ROUNDS 3
 
-byte number;         /* of the ticket */
-bool open, asleep;   /* its bits */
+mtype = { CLOSED, OPEN, TAKEN_BACK };
+byte number;                 /* of the ticket */
+mtype is = CLOSED;           /* what became of it */
+bool asleep;                 /* its lowest bit */
 bool sleeping;
-byte work;           /* what is to be done: the round; 0: end */
-byte done;           /* the number whose region the child has ended */
+byte work;                   /* what is to be done: the round; 0: end */
+byte done;                   /* the number whose region the child has ended */
 byte ran[ROUNDS + 1];
 
+#define same(n, b) (number == n && is == b)
+
 proctype child() {
-    byte seen = 0, mine, value;
-    bool was_open;
+    byte seen = 0, mine;
+    mtype seen_is = CLOSED;
 wait:
     do
-    :: number != seen -> break
+    :: !same(seen, seen_is) -> break
     :: else ->
         /* compare-and-swap seen -> seen | ASLEEP */
-        atomic { if :: number == seen -> asleep = true :: else fi }
+        atomic { if :: same(seen, seen_is) -> asleep = true :: else fi }
         /* futex wait: the kernel compares and sleeps in one step */
-        atomic { if :: number == seen && asleep -> sleeping = true :: else fi }
+        atomic { if :: same(seen, seen_is) && asleep -> sleeping = true :: else fi }
         !sleeping
     od;
-    atomic { value = number; was_open = open }
+    atomic { seen = number; seen_is = is }
     if
-    :: value == seen -> goto wait
+    :: seen_is == TAKEN_BACK -> goto wait
     :: else
     fi;
-#ifdef EARLY_READ
-    mine = work;
-#endif
     if
-    :: !was_open
+    :: seen_is == CLOSED
 #ifdef BLIND_BEGIN
-    :: was_open && number == value && open -> open = false
+    :: seen_is == OPEN && same(seen, OPEN) -> is = CLOSED
 #else
-    :: atomic { was_open && number == value && open -> open = false }
+    :: atomic { seen_is == OPEN && same(seen, OPEN) -> is = CLOSED }
 #endif
-    :: was_open && !(number == value && open) -> goto wait
+    :: seen_is == OPEN && !same(seen, OPEN) -> seen_is = CLOSED; goto wait
     fi;
-#ifndef EARLY_READ
+    seen_is = CLOSED;
     mine = work;
-#endif
     if
     :: mine == 0 -> goto end
     :: else
     fi;
     assert(mine == work);
     ran[mine]++;
-    seen = value;
-    done = value;
+    done = seen;
     goto wait;
 end: skip
 }
 
-byte joined;         /* the parent's */
+byte posted, joined;         /* the parent's */
 
-inline post(what, may_take_back) {
+inline post(what, how) {
     work = what;
-    atomic { was_asleep = asleep; number = joined + 1; open = may_take_back; asleep = false };
+    posted++;
+    atomic { was_asleep = asleep; number = posted; is = how; asleep = false };
     if
 #ifndef WAKE_NOBODY
     :: was_asleep -> sleeping = false
@@ -80,19 +79,19 @@ proctype parent() {
     do
     :: round < ROUNDS ->
         round++;
-        post(round, true);
+        post(round, OPEN);
         if
 #ifdef BLIND_TAKE_BACK
-        :: open -> atomic { number = joined; open = false }; ran[round]++
+        :: is == OPEN -> is = TAKEN_BACK; ran[round]++
 #else
-        :: atomic { open -> number = joined; open = false }; ran[round]++
+        :: atomic { is == OPEN -> is = TAKEN_BACK }; ran[round]++
 #endif
-        :: done == joined + 1 -> joined++
+        :: done != joined -> joined = done
         fi;
         assert(ran[round] == 1)
     :: else -> break
     od;
-    post(0, false)
+    post(0, CLOSED)
 }
 
 init { atomic { run child(); run parent() } }

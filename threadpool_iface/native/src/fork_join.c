@@ -29,8 +29,8 @@
  * costing 50-100 ns and a level about 300 ns. */
 #define FAN_OUT 4
 
-/* Of a ticket: not begun, and may be taken back; and from one region to the next. */
-enum { OPEN = 2, STEP = 4 };
+/* Of a ticket: not begun and may be taken back, or was; and from one region to the next. */
+enum { OPEN = 2, TAKEN_BACK = 4, STEP = 8 };
 
 typedef struct {
     tpi_task task; /* NULL: end the thread */
@@ -44,11 +44,11 @@ typedef struct {
 struct fork_join;
 
 typedef struct {
-    alignas(64) _Atomic uint32_t ticket; /* signal word: a region's number, perhaps OPEN */
+    alignas(64) _Atomic uint32_t ticket; /* signal word: a region's number, and what became of it */
     work work;                           /* plain: published by `ticket`, read by who closed it */
     alignas(64) _Atomic uint32_t done;   /* signal word: the region whose subtree has ended */
     alignas(64) struct fork_join *pool;
-    uint32_t joined; /* what `done` was when the parent last looked; the parent's */
+    uint32_t posted, joined; /* the parent's: the last number, and what `done` was then */
     int32_t index;
     pthread_t thread;
 } member;
@@ -112,33 +112,32 @@ static bool nothing_left(fork_join *pool, const work *w) {
 /* Members of a gang wait for each other: nobody can stand in for one. */
 static void signal_child(fork_join *pool, member *child, const work *w) {
     child->work = *w;
-    tpi_signal(&child->ticket, child->joined + STEP + (w->together ? 0 : OPEN),
-               pool->patience.meter);
+    child->posted += STEP;
+    tpi_signal(&child->ticket, child->posted + (w->together ? 0 : OPEN), pool->patience.meter);
 }
 
-/* Before the child has begun; it then never sees the region. */
+/* Before the child has begun. It sees that there was a region: it may be on the caller's CPU. */
 static bool take_back(member *child) {
-    uint32_t number = child->joined + STEP, ticket = number + OPEN;
+    uint32_t ticket = child->posted + OPEN, taken = child->posted + TAKEN_BACK;
 #ifdef TPI_PLANT_LATE_TAKE_BACK
     if (atomic_load_explicit(&child->ticket, memory_order_relaxed) != ticket) return false;
-    atomic_store_explicit(&child->ticket, number - STEP, memory_order_relaxed);
+    atomic_store_explicit(&child->ticket, taken, memory_order_relaxed);
     return true;
 #else
-    /* relaxed: what the child wrote when it began nobody else reads. */
+    /* relaxed: the child reads nothing but the ticket. */
     return atomic_load_explicit(&child->ticket, memory_order_relaxed) == ticket &&
-           atomic_compare_exchange_strong_explicit(&child->ticket, &ticket, number - STEP,
+           atomic_compare_exchange_strong_explicit(&child->ticket, &ticket, taken,
                                                    memory_order_relaxed, memory_order_relaxed);
 #endif
 }
 
-/* A child's side of that: false if the region was taken back. */
-static bool begin(member *me, uint32_t *ticket) {
-    if (!(*ticket & OPEN)) return true;
-    uint32_t open = *ticket;
-    *ticket -= OPEN;
-    /* acquire: `work` belongs to the ticket that is closed, maybe a later one of the same number. */
-    return atomic_compare_exchange_strong_explicit(&me->ticket, &open, *ticket,
-                                                   memory_order_acquire, memory_order_relaxed);
+/* A child's side of that: false if the region is not its own any more. */
+static bool begin(member *me, uint32_t ticket) {
+    if (ticket & TAKEN_BACK) return false;
+    /* relaxed: the ticket was read with acquire, and no two regions have the same. */
+    return !(ticket & OPEN) ||
+           atomic_compare_exchange_strong_explicit(&me->ticket, &ticket, ticket - OPEN,
+                                                   memory_order_relaxed, memory_order_relaxed);
 }
 
 static void take_part(fork_join *pool, const work *w, int32_t index);
@@ -171,20 +170,17 @@ static void take_part(fork_join *pool, const work *w, int32_t index) {
 static void *worker_body(void *arg) {
     member *me = arg;
     fork_join *pool = me->pool;
-    uint32_t generation = pool->fork_generation, ticket = 0;
+    uint32_t generation = pool->fork_generation, seen = 0;
     tpi_thread.may_move = pool->ncpus == 0;
     for (;;) {
-        uint32_t seen = ticket;
-        ticket = tpi_await(&me->ticket, seen, &pool->patience, generation);
+        uint32_t ticket = tpi_await(&me->ticket, seen, &pool->patience, generation);
         if (ticket == seen) return NULL; /* forked away */
-        if (!begin(me, &ticket)) {
-            ticket = seen;
-            continue;
-        }
+        seen = ticket & ~(uint32_t)OPEN;
+        if (!begin(me, ticket)) continue;
         work w = me->work;
         if (!w.task) return NULL; /* told to end */
         take_part(pool, &w, me->index);
-        tpi_signal(&me->done, ticket, pool->patience.meter);
+        tpi_signal(&me->done, seen, pool->patience.meter);
     }
 }
 
@@ -192,7 +188,7 @@ static void stop_workers(fork_join *pool, int32_t count) {
     for (int32_t i = 1; i <= count; ++i) {
         member *m = &pool->members[i];
         m->work.task = NULL;
-        tpi_signal(&m->ticket, m->joined + STEP, NULL);
+        tpi_signal(&m->ticket, m->posted + STEP, NULL);
     }
     for (int32_t i = 1; i <= count; ++i) pthread_join(pool->members[i].thread, NULL);
 }
@@ -201,7 +197,7 @@ static void reset_members(fork_join *pool) {
     for (int32_t i = 0; i < pool->size; ++i) {
         atomic_store_explicit(&pool->members[i].ticket, 0, memory_order_relaxed);
         atomic_store_explicit(&pool->members[i].done, 0, memory_order_relaxed);
-        pool->members[i].joined = 0;
+        pool->members[i].posted = pool->members[i].joined = 0;
         pool->members[i].pool = pool;
         pool->members[i].index = i;
     }
