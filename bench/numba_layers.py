@@ -21,7 +21,8 @@ from .console import wide_console
 from .tables import TIE, duration, label
 from .turns import Measurement, Table
 
-LAYERS = ("numba on omp", "numba on eigen", "numba omp", "numba tbb", "numba workqueue")
+LAYERS = ("numba on omp", "numba on eigen", "numba on omp, static", "numba omp", "numba tbb",
+          "numba workqueue")
 
 #: What is measured, by the row's heading.
 CASES = {

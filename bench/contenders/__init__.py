@@ -62,6 +62,8 @@ CONTENDERS = {
     "numba on omp": Entry("numba_layer", "NumbaLayer", ("OmpLikePool",), label="OmpLikePool"),
     "numba on eigen": Entry("numba_layer", "NumbaLayer", ("EigenLikePool",),
                             label="EigenLikePool"),
+    "numba on omp, static": Entry("numba_layer", "NumbaLayer", ("OmpLikePool", "static"),
+                                  label="OmpLikePool, static"),
     **{f"numba {layer}": Entry("numba_layer", "NumbaLayer", (layer,), label=f"numba {layer}")
        for layer in ("omp", "tbb", "workqueue")},
     "torch": Entry("pytorch", "Torch", ("channels_last",), ("torch",), "torch"),

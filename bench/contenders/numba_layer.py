@@ -53,12 +53,13 @@ def _timed(call: Callable[[], object], before: Callable[[], None]) -> Prepared:
 
 
 class NumbaLayer(Examples):
-    """`layer` is one of numba's by its own name, or the name of one of our pools."""
+    """`layer` is one of numba's by its own name, or the name of one of our pools; `schedule` is how
+    the loops are cut that run on a pool."""
 
-    def __init__(self, threads: int, layer: str) -> None:
+    def __init__(self, threads: int, layer: str, schedule: str = "dynamic") -> None:
         warnings.simplefilter("ignore", tpi.OversubscriptionWarning)
         if hasattr(tpi, layer):
-            install()
+            install(schedule=schedule)
             tpi.set_threadpool(getattr(tpi, layer)(threads))
         else:
             numba.config.THREADING_LAYER = layer
