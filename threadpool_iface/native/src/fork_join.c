@@ -45,7 +45,7 @@ struct fork_join;
 
 typedef struct {
     alignas(64) _Atomic uint32_t ticket; /* signal word: a region's number, and what became of it */
-    work work;                           /* plain: published by `ticket`, read by who closed it */
+    work work;                           /* plain: published by `ticket`, read by who begins */
     alignas(64) _Atomic uint32_t done;   /* signal word: the region whose subtree has ended */
     alignas(64) struct fork_join *pool;
     uint32_t posted, joined; /* the parent's: the last number, and what `done` was then */
