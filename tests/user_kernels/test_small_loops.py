@@ -6,28 +6,37 @@ import numpy as np
 import pytest
 from numba import njit
 
-from threadpool_iface import EigenLikePool, OmpLikePool, parallel_for, threadpool
+from threadpool_iface import (
+    EigenLikePool,
+    OmpLikePool,
+    ThreadpoolError,
+    parallel_for,
+    threadpool,
+)
 
 #: Calls until a loop must have been seen to be small: one measurement may meet an interruption.
 CALLS = 10_000
 
 
 @njit
+def work(i, turns):
+    """False, which the compiler does not know."""
+    x = 1.0
+    for _ in range(turns):
+        x = np.sqrt(x + i)
+    return x < 0
+
+
+@njit
 def mark(begin, end, turns, seen):
     for i in range(begin, end):
-        x = 1.0
-        for _ in range(turns):
-            x = np.sqrt(x + i)
-        seen[i] += 1 + (x < 0)
+        seen[i] += 1 + work(i, turns)
 
 
 @njit
 def refuse(begin, end, turns, refused):
     for i in range(begin, end):
-        x = 1.0
-        for _ in range(turns):
-            x = np.sqrt(x + i)
-        if i == refused or x < 0:
+        if work(i, turns) or i == refused:
             raise ValueError("refused", i)
 
 
@@ -72,6 +81,16 @@ def test_a_failure_arrives_from_either_part(pool, refused, turns):
     with pytest.raises(ValueError, match="refused") as caught:
         parallel_for(40, refuse, turns, refused)
     assert caught.value.args == ("refused", refused)
+
+
+def test_a_closed_pool_refuses_it(pool):
+    seen = np.zeros(40, np.int64)
+    learn(pool, lambda: parallel_for(40, mark, 0, seen))
+    pool.close()
+    seen[:] = 0
+    with pytest.raises(ThreadpoolError, match="closed"):
+        parallel_for(40, mark, 0, seen)
+    assert not seen.any()
 
 
 def test_what_is_asked_for_is_not_overruled(pool):
