@@ -71,6 +71,17 @@ def _plan(options: argparse.Namespace, shapes: list[Conv | Gemm] | None) -> list
     return [g for s in sections for g in groups(s, present, options.quick, shapes)]
 
 
+def _shapes(path: Path) -> list[Conv | Gemm]:
+    """The shapes of a file, all of which some section measures."""
+    found: list[Conv | Gemm] = []
+    for shape in read_shapes(path):
+        if not isinstance(shape, (Conv, Gemm)):
+            raise ShapeError(f"{path}: no section measures poolings or batches of matrices, such "
+                             f"as {shape.name or shape}")
+        found.append(shape)
+    return found
+
+
 def _measure(plan: list[Group], options: argparse.Namespace, console: Console) -> None:
     names = list(dict.fromkeys(name for group in plan for name, _ in group.jobs))
     effort = QUICK if options.quick else FULL
@@ -108,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
     console = wide_console()
     try:
-        shapes = read_shapes(options.shapes) if options.shapes else None
+        shapes = _shapes(options.shapes) if options.shapes else None
         options.output.mkdir(parents=True, exist_ok=True)
     except (ShapeError, OSError) as error:
         print(f"python -m bench: {error}", file=sys.stderr)

@@ -194,7 +194,7 @@ TARGETS: dict[str, tuple[Callable[[], list[Row]], ...]] = {
 
 
 def _group(name: str) -> str:
-    """Checked here: argparse up to Python 3.12 refuses no group at all where it has `choices`."""
+    """Checked here: argparse of Python 3.11 refuses no group at all where it has `choices`."""
     if name not in TARGETS:
         raise argparse.ArgumentTypeError(f"no group {name!r}; there are {', '.join(TARGETS)}")
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .benchdnn import Conv, Gemm, ShapeError, read_shapes
+from .benchdnn import BatchedGemm, Conv, Gemm, Pool, Shape, ShapeError, read_shapes
 
 HERE = Path(__file__).parent
 NETWORKS = {"ResNet-50 v1.5": "resnet50_v1_5.conv", "GoogLeNet v1": "googlenet_v1.conv",
@@ -30,4 +30,5 @@ def _products(name: str) -> list[Gemm]:
     return [shape for shape in read_shapes(HERE / name) if isinstance(shape, Gemm)]
 
 
-__all__ = ["NETWORKS", "Conv", "Gemm", "ShapeError", "gemms", "network", "read_shapes", "skinny"]
+__all__ = ["NETWORKS", "BatchedGemm", "Conv", "Gemm", "Pool", "Shape", "ShapeError", "gemms",
+           "network", "read_shapes", "skinny"]

@@ -51,6 +51,13 @@ def test_unreadable_shapes_exit_with_2(tmp_path, capsys):
     assert "line 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("line", ["ic8ih4kh2sh2", "2x8x8:2x8x8"])
+def test_shapes_that_no_section_measures_exit_with_2(line, tmp_path, capsys):
+    (tmp_path / "other").write_text(f"8x8:8x8\n{line}\n")
+    assert main(["--shapes", str(tmp_path / "other")]) == 2
+    assert "no section measures" in capsys.readouterr().err
+
+
 def test_nothing_to_do_exits_with_2(capsys):
     assert main(["--sections", "latency", "--contenders", "numpy"]) == 2
     assert "takes part" in capsys.readouterr().err
