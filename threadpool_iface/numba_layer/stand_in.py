@@ -46,21 +46,33 @@ class StandIn(ModuleType):
 
     def put(self) -> None:
         """Be what an import of the module gives."""
-        _import_gives(self.__name__, self)
+        package, short = _place(self.__name__)
+        sys.modules[self.__name__] = self
+        setattr(package, short, self)
 
     def take_out(self) -> None:
         """Let an import give the module again."""
-        _import_gives(self.__name__, self._real)
+        package, short = _place(self.__name__)
+        if self._real is not None:
+            setattr(package, short, self._real)
+            sys.modules[self.__name__] = self._real
+        else:
+            vars(package).pop(short, None)
+            sys.modules.pop(self.__name__, None)
 
 
-def _import_gives(name: str, module: ModuleType | None) -> None:
+def _place(name: str) -> tuple[ModuleType, str]:
     package, _, short = name.rpartition(".")
-    if module is not None:
-        sys.modules[name] = module
-        setattr(sys.modules[package], short, module)
-    else:
-        del sys.modules[name]
-        delattr(sys.modules[package], short)
+    return sys.modules[package], short
+
+
+def _present(name: str) -> StandIn | None:
+    """The stand-in of a module, if it is there; in part, where it was interrupted."""
+    package, short = _place(name)
+    for module in sys.modules.get(name), getattr(package, short, None):
+        if isinstance(module, StandIn):
+            return module
+    return None
 
 
 def _loaded(spec: ModuleSpec) -> ModuleType:
@@ -78,16 +90,29 @@ def stand_in(chosen: Callable[[Any], None]) -> None:
     UnsupportedError
         The layer that every numba has, and that costs nothing to look at, lacks a function.
     """
-    check_layer(importlib.import_module(f"{PACKAGE}.workqueue"))
+    always = f"{PACKAGE}.workqueue"
+    if _present(always) is None:
+        check_layer(importlib.import_module(always))
     for short in MODULES.values():
-        spec = find_spec(f"{PACKAGE}.{short}")
+        name = f"{PACKAGE}.{short}"
+        there = _present(name)
+        spec = None if there else find_spec(name)
         if spec is not None:
-            StandIn(spec, chosen).put()
+            there = StandIn(spec, chosen)
+        if there is not None:
+            there.put()
 
 
 def step_back() -> None:
     """Take the stand-ins out again."""
     for short in MODULES.values():
-        module = sys.modules.get(f"{PACKAGE}.{short}")
-        if isinstance(module, StandIn):
-            module.take_out()
+        there = _present(f"{PACKAGE}.{short}")
+        if there is not None:
+            there.take_out()
+
+
+def launched_layer(parallel: Any) -> Any:
+    """The module of the layer that numba has launched."""
+    name = f"{PACKAGE}.{MODULES[parallel._threading_layer]}"
+    there = _present(name)
+    return sys.modules[name] if there is None else there._module()
