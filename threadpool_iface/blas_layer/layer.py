@@ -19,7 +19,8 @@ def install() -> list[Library]:
     """Run the jobs of every OpenBLAS that is loaded now on the active pool of whoever calls it.
 
     Call it again after a library that brings one of its own has been imported: NumPy and SciPy have
-    one each. A forked child starts without the layer.
+    one each. A forked child starts without the layer. Whatever it raises, an interruption included,
+    the libraries that were taken over before are those that are afterwards.
 
     Returns
     -------
@@ -37,14 +38,31 @@ def install() -> list[Library]:
         reasons = "; ".join(map(str, loaded)) or "none is loaded, import NumPy or SciPy first"
         raise UnsupportedError(f"no BLAS library of this process can run on a pool: {reasons}")
     _watch_forks()
-    for library in taken:
-        check(lib.tpi_blas_install(ffi.new("tpi_blas_library *", library._addresses)))
+    before = [library for library in taken if _taken_over(library)]
+    try:
+        for code in _take_over(taken):
+            check(code)
+    except BaseException:
+        lib.tpi_blas_uninstall()
+        _take_over(before)
+        raise
     return taken
+
+
+def _take_over(chosen: list[Library]) -> list[int]:
+    """The C core's answer for each; it copies what it is given.
+
+    One call of `map` for all of them: Python raises no interruption inside it.
+    """
+    given = [ffi.new("tpi_blas_library *", library._addresses) for library in chosen]
+    return list(map(lib.tpi_blas_install, given))
 
 
 def _watch_forks() -> None:
     global _watching_forks
     if not _watching_forks:
+        # Interrupted after this, or in two threads at once, it is registered twice, which does no
+        # harm: the second call finds nothing to restore.
         os.register_at_fork(after_in_child=lib.tpi_blas_restore_after_fork)
         _watching_forks = True
 
@@ -106,8 +124,10 @@ def limited(num_threads: int = 1) -> Iterator[None]:
         for library in libraries():
             if not _taken_over(library):
                 stack.enter_context(_limited(library, most))
-        lib.tpi_blas_hold(most, True)
-        stack.callback(lib.tpi_blas_hold, most, False)
+        held: list[None] = []
+        stack.callback(lambda: lib.tpi_blas_hold(most, False) if held else None)
+        # Done and noted in one call, inside which Python raises no interruption.
+        held.extend(map(lib.tpi_blas_hold, (most,), (True,)))
         yield
 
 
@@ -117,8 +137,8 @@ def _limited(library: Library, most: int) -> Iterator[None]:
     if library._set is None or before <= most:
         yield
         return
-    library._set(most)
     try:
+        library._set(most)
         yield
     finally:
         library._set(before)
