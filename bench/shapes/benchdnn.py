@@ -236,9 +236,9 @@ def _fields(text: str) -> dict[str, int]:
         if not token:
             raise ShapeError(f"cannot read {rest!r}; expected one of {', '.join(FIELDS)} and a "
                              'number, n"name", MxK:KxN or BxMxK:BxKxN')
-        if token.group(1) in fields:
-            raise ShapeError(f"{token.group(1)!r} is given twice")
-        fields[token.group(1)] = int(token.group(2))
+        field, value = token.group(1), int(token.group(2))
+        if fields.setdefault(field, value) != value:  # oneDNN's own lists repeat some fields
+            raise ShapeError(f"{field!r} is given twice")
         rest = rest[token.end():].lstrip("_")
     return fields
 

@@ -82,6 +82,11 @@ def test_rows_that_a_stride_passes_over_are_no_unused_input():
     assert parse_shape("ic35_iw30ih20_ow14oh17_kw3kh4_sw2sh1").padding == (0, 0, 0, 0)
 
 
+def test_a_field_may_be_repeated():
+    repeated = parse_shape("mb1ic16oc16_ih10kh5_kh5ph7sh1")
+    assert repeated == parse_shape("mb1ic16oc16_ih10kh5ph7sh1")
+
+
 def test_pool_lines():
     assert parse_shape('ic64_ih112oh56_kh3sh2ph1 n"pool1*2"') == Pool(
         2, 64, 112, 112, 56, 56, 3, 3, 2, 2, 1, 1, 0, 0, "pool1", 2)
@@ -103,7 +108,7 @@ def test_names_may_be_empty_or_without_quotes(name, read, tmp_path):
 
 
 @pytest.mark.parametrize(("line", "token"), [
-    ("ic64ih56oc64", "kh"), ("ic64ih56oc64kh3xx5", "xx5"), ("ic64ic64", "ic"),
+    ("ic64ih56oc64", "kh"), ("ic64ih56oc64kh3xx5", "xx5"), ("ic64ic32", "ic"),
     ("4x5:6x7", "columns"), ("g3ic64ih5oc64kh1", "g3"), ("ic1ih2oc1kh5", "positive"),
     ("ic0ih2oc1kh1", "positive"), ("hello", "hello"), ("2x4x5:3x5x6", "batches of 2 and 3"),
     ("1x2x4x5:1x2x5x6", "expected MxK"), ("0x4:4x5", "positive"), ("ic8oc8kh3", "ih"),
