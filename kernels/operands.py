@@ -77,6 +77,8 @@ def checked_out(
 def _look_at_out_again(out: Any, shape: Shape, dtype: np.dtype[Any]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array or None, not {type(out).__name__}")
+    if isinstance(out, np.ma.MaskedArray):
+        raise TypeError("out is a masked array; its mask would be ignored")
     if out.dtype != dtype or not out.dtype.isnative:
         raise TypeError(f"out must have dtype {dtype}, not {out.dtype}")
     if out.shape != shape:
@@ -90,7 +92,7 @@ def refuse_missing_out() -> NoReturn:
 
 
 def _refuse_overlap(out: np.ndarray, inputs: tuple[np.ndarray, ...]) -> None:
-    if 0 in out.strides and out.size > 1 and _repeats(out):
+    if not out.flags.c_contiguous and _repeats(out):
         raise ValueError("out overlaps itself: several of its elements share memory")
     for array in inputs:
         if array.size and np.may_share_memory(out, array) and np.shares_memory(out, array):
@@ -98,4 +100,23 @@ def _refuse_overlap(out: np.ndarray, inputs: tuple[np.ndarray, ...]) -> None:
 
 
 def _repeats(out: np.ndarray) -> bool:
-    return any(s == 0 and n > 1 for s, n in zip(out.strides, out.shape, strict=True))
+    """Whether two elements share a byte."""
+    if out.size < 2:
+        return False
+    axes = [axis for axis, extent in enumerate(out.shape) if extent > 1]
+    span = out.itemsize  # of all dimensions with a smaller stride
+    for axis in sorted(axes, key=lambda axis: abs(out.strides[axis])):
+        step = abs(out.strides[axis])
+        if step < span:
+            return any(_repeats_along(out, axis) for axis in axes)
+        span += step * (out.shape[axis] - 1)
+    return False
+
+
+def _repeats_along(out: np.ndarray, axis: int) -> bool:
+    """Whether two elements whose index differs along this axis share a byte.
+
+    It depends on the difference alone, so each is compared with the first.
+    """
+    moved = np.moveaxis(out, axis, 0)
+    return any(np.shares_memory(moved[:1], moved[i : i + 1]) for i in range(1, len(moved)))

@@ -85,7 +85,8 @@ def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> S
         },
         w.context_words(dims),
     )
-    packed = d.b_matrices * matrix_bytes(d, isa)
+    packs = w.B_PACK in (mode, strided_mode)
+    packed = d.b_matrices * matrix_bytes(d, isa) if packs else 0
     pads = Scratchpads(packed_offset + packed + CACHE_LINE)
     return Split(decomposition, plan, pads, threads_offset, (scales,))
 

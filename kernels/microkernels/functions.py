@@ -75,7 +75,7 @@ class _Math:
         return self._bits(self.builder.and_(self._ints_of(x), self.ints(0x7FFFFFFF)))
 
     def with_sign_of(self, x: Value, sign: Value) -> Value:
-        """The non-negative x with the sign of `sign`."""
+        """x with the sign of `sign`, for an x that has that or none."""
         bit = self.builder.and_(self._ints_of(sign), self.ints(-(2**31)))
         return self._bits(self.builder.or_(self._ints_of(x), bit))
 
@@ -122,7 +122,8 @@ class _Math:
         near = self.fma(self.mul(self.polynomial(square, _TANH), square), x, x)
         grown = self.add(self.exp(self.add(size, size)), self.const(1.0))
         far = self.builder.fsub(self.const(1.0), self.div(self.const(2.0), grown))
-        return self.select(self.less(size, self.const(0.625)), near, self.with_sign_of(far, x))
+        # The polynomial's sum gives +0 for -0.
+        return self.with_sign_of(self.select(self.less(size, self.const(0.625)), near, far), x)
 
     def gelu(self, x: Value) -> Value:
         """x/2 (1 + erf(x / sqrt 2)); absolute error 4e-7 of max(1, |x|)."""
