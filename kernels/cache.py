@@ -6,6 +6,7 @@ is safe. The resolved bound on tasks is part of the key.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -32,6 +33,10 @@ class PrimitiveCache:
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, Any] = OrderedDict()
         self._hits = self._misses = 0
+
+    def renew_lock(self) -> None:
+        """In a forked child: a thread that does not exist there may hold it."""
+        self._lock = threading.Lock()
 
     def get_or_create(self, key: Hashable, create: Callable[[], Any]) -> Any:
         """The entry for `key`, made by `create()` if there is none.
@@ -72,6 +77,7 @@ class PrimitiveCache:
 
 
 primitives = PrimitiveCache()
+os.register_at_fork(after_in_child=primitives.renew_lock)
 
 
 def cache_info() -> CacheInfo:

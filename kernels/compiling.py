@@ -10,6 +10,7 @@ A cold compile takes seconds, so it announces itself on stderr; a load from the 
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import threading
 import warnings
@@ -32,6 +33,15 @@ from threadpool_iface.user_files import only_ours
 
 _lock = threading.RLock()
 _alive: list[Any] = []  # compiled C functions: their addresses are in tables for ever
+
+
+def _renew_lock() -> None:
+    """In a forked child: a thread that does not exist there may hold it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 @cache

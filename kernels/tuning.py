@@ -6,6 +6,7 @@ is chosen, so the result has the same bits as without.
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -24,6 +25,15 @@ LEAST_GAIN = 0.03
 _TURNS = 5
 _SECONDS = 200e-6
 _lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """In a forked child: a thread that does not exist there may hold it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def key(kind: str, kernel: str, descriptor: Any, bound: int, pool: ThreadpoolIface) -> str:
