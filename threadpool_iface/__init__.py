@@ -1,6 +1,7 @@
 """Thread pools you choose, for native kernels called from Python."""
 
 import atexit
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,7 @@ def _at_exit() -> None:
 
 atexit.register(_at_exit)
 watch_interrupts()
+os.register_at_fork(after_in_child=watch_interrupts)
 refresh()
 default_from_environment()
 warn_if_kernels_is_not_ours()

@@ -8,14 +8,15 @@ The C core holds the truth; this module keeps the Python objects that belong to 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakSet
 
 from . import settings
 from .errors import check
 from .iface import ThreadpoolIface, pool_of
-from .native import ffi, lib
+from .native import ffi, guarded, lib
 
 VARIABLE = "THREADPOOL_IFACE_POOL"
 
@@ -34,15 +35,24 @@ _Choice = ThreadpoolIface | _Unset | None
 class ThreadChoice:
     """What a thread chose, for others to look at; it goes with the thread."""
 
-    __slots__ = ("__weakref__", "ident", "pool")
+    __slots__ = ("__weakref__", "ident", "next", "pool")
 
     def __init__(self) -> None:
         self.ident = threading.get_ident()
         self.pool: _Choice = UNSET
+        #: The choice that is being made, or was when Ctrl-C came: the C core may have it already.
+        self.next: _Choice = UNSET
 
 
 #: Of every thread that ever chose.
 choices: WeakSet[ThreadChoice] = WeakSet()
+
+
+class _Entered(NamedTuple):
+    """A `threadpool` block, and what was active when it was entered."""
+
+    block: threadpool
+    before: _Choice
 
 
 class _ThreadState(threading.local):
@@ -51,12 +61,28 @@ class _ThreadState(threading.local):
     def __init__(self) -> None:
         self.chosen = ThreadChoice()
         choices.add(self.chosen)
-        #: Each with what was active when it was entered.
-        self.blocks: list[tuple[threadpool, _Choice]] = []
+        self.blocks: list[_Entered] = []
 
 
 _thread = _ThreadState()
-_default: ThreadpoolIface | None = None
+
+
+class _Default:
+    """A pool that the C core has as the default, or is being given."""
+
+    __slots__ = ("given", "pool")
+
+    def __init__(self, pool: ThreadpoolIface | None) -> None:
+        self.pool, self.given = pool, False
+
+    @property
+    def is_current(self) -> bool:
+        pointer = lib.tpi_default_pool()
+        return bool(pointer == (ffi.NULL if self.pool is None else self.pool._native))
+
+
+#: The default pool, and those that were or will be it if threads set one at the same time.
+_defaults: list[_Default] = []
 
 
 def _checked(pool: _Choice, name: str) -> _Choice:
@@ -68,12 +94,16 @@ def _checked(pool: _Choice, name: str) -> _Choice:
 
 
 def _activate(pool: _Choice) -> None:
+    """Ctrl-C in between: whichever of the two pools the C core then has, its object is held."""
+    chosen = _thread.chosen
+    chosen.next = pool
     if isinstance(pool, ThreadpoolIface):
         check(lib.tpi_set_active(lib.TPI_POOL, pool._native))
     else:
         state = lib.TPI_SEQUENTIAL if pool is None else lib.TPI_UNSET
         check(lib.tpi_set_active(state, ffi.NULL))
-    _thread.chosen.pool = pool
+    chosen.pool = pool
+    chosen.next = UNSET
 
 
 def set_threadpool(pool: ThreadpoolIface | _Unset | None) -> None:
@@ -99,7 +129,7 @@ def get_threadpool() -> ThreadpoolIface | None:
     pointer = lib.tpi_active_pool()
     if pointer == ffi.NULL:
         return None
-    for known in (_thread.chosen.pool, _default):
+    for known in (_thread.chosen.pool, _thread.chosen.next, get_default_threadpool()):
         if isinstance(known, ThreadpoolIface) and known._native == pointer:
             return known
     return _made_active_in_c(pointer)
@@ -110,10 +140,7 @@ def _made_active_in_c(pointer: Any) -> ThreadpoolIface:
 
     address = int(ffi.cast("uintptr_t", pointer))
     known = pool_of(address)
-    if known is not None:
-        return known
-    lib.tpi_pool_retain(pointer)
-    return ForeignPool(address)
+    return ForeignPool.sharing(address) if known is None else known
 
 
 def chosen() -> _Choice:
@@ -140,23 +167,52 @@ class threadpool:  # noqa: N801 - used like a function
     def __init__(self, pool: _Choice) -> None:
         self._pool = _checked(pool, "pool")
 
-    def __enter__(self) -> ThreadpoolIface | None:
-        before = chosen()
-        _activate(_checked(self._pool, "pool"))
-        _thread.blocks.append((self, before))
-        return None if isinstance(self._pool, _Unset) else self._pool
+    def _restore(self, noted: list[_Entered]) -> None:
+        """Leave the block that is noted, or this one, unless it was left; may be called again."""
+        blocks = _thread.blocks
+        if not noted and blocks and blocks[-1].block is self:
+            noted.append(blocks[-1])
+        if noted and blocks and blocks[-1] is noted[0]:
+            _activate(noted[0].before)
+            blocks.pop()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        traceback: TracebackType | None,
+    def _undo(self, noted: list[_Entered]) -> None:
+        """Leave the block if this entry got that far; may be called again."""
+        if noted:
+            self._restore(noted)
+
+    def _enter(self, noted: list[_Entered]) -> ThreadpoolIface | None:
+        """The pool, now active."""
+        pool = _checked(self._pool, "pool")
+        if in_parallel():
+            check(lib.TPI_E_IN_REGION)  # before anything is noted
+        entered = _Entered(self, chosen())
+        noted.append(entered)
+        _thread.blocks.append(entered)
+        _activate(pool)
+        return None if isinstance(pool, _Unset) else pool
+
+    def _leave(
+        self, noted: list[_Entered], kind: type[BaseException] | None,
+        error: BaseException | None, traceback: TracebackType | None,
     ) -> None:
-        if not _thread.blocks or _thread.blocks[-1][0] is not self:
+        """What was active before is active again."""
+        if not _thread.blocks or _thread.blocks[-1].block is not self:
             raise RuntimeError(
                 f"threadpool({self._pool!r}) is left out of order or in another thread: blocks "
                 "must be left by the thread that entered them, the last one first"
             )
-        _activate(_thread.blocks[-1][1])
+        noted.append(_thread.blocks[-1])
+        _activate(noted[0].before)
         _thread.blocks.pop()
+
+    @property
+    def entered(self) -> bool:
+        """Whether it is the innermost block of the calling thread."""
+        return bool(_thread.blocks) and _thread.blocks[-1].block is self
+
+    __enter__ = guarded(_enter, _undo)
+    __exit__ = guarded(_leave, _restore)
 
 
 def set_default_threadpool(pool: ThreadpoolIface | None) -> None:
@@ -169,17 +225,27 @@ def set_default_threadpool(pool: ThreadpoolIface | None) -> None:
     PoolClosedError
         The pool is closed.
     """
-    global _default
     if isinstance(pool, _Unset):
         raise TypeError("pool must be a ThreadpoolIface or None, not UNSET")
     _checked(pool, "pool")
-    lib.tpi_set_default(ffi.NULL if pool is None else pool._native)
-    _default = pool
+    new = _Default(pool)
+    try:
+        _defaults.append(new)  # held first: Ctrl-C may come when the C core has it
+        lib.tpi_set_default(ffi.NULL if pool is None else pool._native)
+    finally:
+        new.given = True
+    for each in _defaults.copy():
+        if each.given and not each.is_current:
+            with suppress(ValueError):  # another thread has done it
+                _defaults.remove(each)
 
 
 def get_default_threadpool() -> ThreadpoolIface | None:
     """The pool of threads that never chose one."""
-    return _default
+    for each in _defaults.copy():  # no generator: Ctrl-C that comes as one is closed is lost
+        if each.is_current:
+            return each.pool
+    return None
 
 
 def get_max_threads() -> int:

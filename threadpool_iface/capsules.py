@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import c_char_p, c_int, c_void_p, py_object, pythonapi
+from ctypes import PYFUNCTYPE, c_char_p, c_int, c_void_p, py_object, pythonapi
 from typing import Any
 
 from .native import ffi, lib
@@ -10,8 +10,7 @@ from .native import ffi, lib
 _NAME = ffi.string(lib.tpi_capsule_name())
 
 # Prototypes of this module's own: another one's settings of `pythonapi.X` stay as they are.
-_new = pythonapi["PyCapsule_New"]
-_new.restype, _new.argtypes = py_object, [c_void_p, c_void_p, c_void_p]
+_new = PYFUNCTYPE(py_object, c_void_p)(lib.tpi_capsule_maker())
 _is_valid = pythonapi["PyCapsule_IsValid"]
 _is_valid.restype, _is_valid.argtypes = c_int, [py_object, c_char_p]
 _pointer = pythonapi["PyCapsule_GetPointer"]
@@ -20,9 +19,7 @@ _pointer.restype, _pointer.argtypes = c_void_p, [py_object, c_char_p]
 
 def capsule_of(pool: Any) -> Any:
     """A capsule with a reference of its own."""
-    lib.tpi_pool_retain(pool)
-    name = int(ffi.cast("uintptr_t", lib.tpi_capsule_name()))  # static: outlives the capsule
-    return _new(int(ffi.cast("uintptr_t", pool)), name, lib.tpi_capsule_destructor())
+    return _new(int(ffi.cast("uintptr_t", pool)))  # one call: what it retains, it hands on
 
 
 def address_in(capsule: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from contextlib import suppress
 from typing import NoReturn
 
 from .native import lib
@@ -68,6 +69,45 @@ def take_pending() -> BaseException | None:
     return error
 
 
+#: The most notes of ours that an exception gets. One that is raised for each of many regions, a
+#: constant of a module say, would collect one from each. A guess: regions nest less deep.
+_MOST_NOTES = 8
+_NOTED = "raised in "
+
+
+def note(error: BaseException, where: str) -> None:
+    """Add "raised in `where`" to an exception, unless it says so already.
+
+    Of those it has from earlier, the latest few are kept. An exception that takes no notes, because
+    its class is unusual, goes without.
+    """
+    text = _NOTED + where
+    try:
+        notes = getattr(error, "__notes__", [])
+        if text in notes:
+            return
+        ours = [each for each in notes if isinstance(each, str) and each.startswith(_NOTED)]
+        if len(ours) >= _MOST_NOTES:
+            notes.remove(ours[0])
+    except Exception:
+        return
+    mention(error, text)
+
+
+def mention(error: BaseException, text: str) -> None:
+    """Add a note; an exception that takes none goes without."""
+    with suppress(Exception):
+        error.add_note(text)
+
+
+def shown(value: object) -> str:
+    """Its repr, or its type where that raises."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__} whose repr fails>"
+
+
 def check(code: int, pool: object = None) -> None:
     """Raise the exception that a code of the C core stands for; nothing for 0.
 
@@ -114,6 +154,9 @@ def _raise(code: int, pool: str) -> NoReturn:
             f"{pool} cannot be used in this process: its OpenMP runtime was used before the fork "
             "and does not survive one; use OmpLikePool, or start processes by spawn"
         )
+    if code == lib.TPI_E_OWN_TASK:
+        raise RuntimeError("a task cannot wait for the end of its own region: it would wait for "
+                           "itself")
     if code == lib.TPI_E_BUSY:
         raise ThreadpoolError(
             f"the threads of {pool} did not get free in time; nothing was started"

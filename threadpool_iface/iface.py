@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from itertools import count
+from sys import is_finalizing
 from types import TracebackType
 from typing import Any, ClassVar, NoReturn, Self
 from weakref import WeakValueDictionary
 
 from .arguments import MAX_THREADS, checked_int
-from .errors import PoolClosedError, ThreadpoolError, check, keep_pending
+from .errors import PoolClosedError, ThreadpoolError, UnsupportedError, check, keep_pending
 from .native import ffi, lib
-from .region import MAX_TASKS, known_native, run_region
+from .region import MAX_TASKS, known_native, native_task, run_region
 from .stats import PoolStats, read_stats
 
 #: A flag of `get_flags()`: `parallel_for` may return before its tasks have ended.
@@ -128,8 +128,11 @@ class ThreadpoolIface(ABC):
         n = checked_int(n, "n", 0, self.num_threads)
         self._require_open()
         pool = self._native
-        run_region(lambda native, ctx: lib.tpi_pool_run_together(pool, n, native, ctx), task, args,
-                   lambda: self)
+        if is_finalizing() and n != 1 and native_task(task) is None:
+            raise UnsupportedError("the interpreter is ending, so that the tasks of a gang cannot "
+                                   "run at the same time")
+        run_region(lambda native, ctx: lib.tpi_pool_run_together(pool, n, native, ctx), n, task,
+                   args, lambda: self)
 
     def park(self) -> None:
         """Let idle workers sleep now, rather than when their blocktime is over.
@@ -153,14 +156,14 @@ class ThreadpoolIface(ABC):
         return capsule_of(self._native)
 
     def close(self) -> None:
-        """Refuse new regions and wait for running ones. Idempotent.
+        """Refuse new regions and wait for running ones. A second call waits for the first.
 
         A subclass that owns threads overrides it: `super().close()` first, then its own threads.
 
         Raises
         ------
         RuntimeError
-            Called from one of the pool's own tasks.
+            Called from one of the pool's own tasks, or from a region on it inside another one.
         """
         check(lib.tpi_pool_close(self._native))
 
@@ -177,19 +180,23 @@ class ThreadpoolIface(ABC):
     @property
     def _native(self) -> Any:
         handle = self._handle
-        return self._own(self._new_handle()) if handle is None else handle
+        return self._own(self._fill) if handle is None else handle
 
-    def _new_handle(self) -> Any:
-        return _python_handle(self)
+    def _fill(self, box: Any) -> None:
+        """Put a reference of a new native handle into a `tpi_pool **`."""
+        _fill_with_python_pool(box, self)
 
-    def _own(self, handle: Any) -> Any:
-        """Keep one reference of a native handle as this pool's; the first one given stays."""
-        if handle == ffi.NULL:
+    def _own(self, fill: Callable[[Any], None]) -> Any:
+        """Keep the reference that `fill(box)` puts into a box; of several the first one stays."""
+        box = ffi.gc(ffi.new("tpi_pool **"), lib.tpi_box_drop)
+        fill(box)
+        if box[0] == ffi.NULL:
             raise MemoryError("no memory for a pool")
-        kept = self.__dict__.setdefault("_handle", ffi.gc(handle, lib.tpi_pool_release))
+        handle = self.__dict__.setdefault("_box", box)[0]
         self.__dict__.setdefault("_number", next(_numbers))
-        _by_handle[_address(kept)] = self
-        return kept
+        _by_handle[_address(handle)] = self
+        self._handle = handle  # the last step: if this one is broken off, all are taken again
+        return handle
 
     def _run_region(self, n: int, fn: Any) -> None:
         """`for i in range(n): fn(i, n)` as a region on this pool, whichever is active."""
@@ -201,9 +208,8 @@ class ThreadpoolIface(ABC):
         n = checked_int(n, "n", 0, MAX_TASKS)
         self._require_open()
         if n:
-            run_region(
-                lambda task, ctx: lib.tpi_pool_parallel(pool, n, task, ctx), fn, (), lambda: self
-            )
+            run_region(lambda task, ctx: lib.tpi_pool_parallel(pool, n, task, ctx), n, fn, (),
+                       lambda: self)
 
     def _require_open(self) -> None:
         if self.closed:
@@ -261,34 +267,22 @@ def _as_region(implementation: Callable[..., None]) -> Callable[..., None]:
 class _TaskOfRegion:
     """What a Python pool's `parallel_for` receives: calls the native task, without the GIL.
 
-    The region lives on the caller's stack, so calls are counted: `finish` returns only when none
-    is running, and every later one is refused.
+    The region lives on its caller's stack. A lease of the C core counts the calls: the region ends
+    when none is running, and every later one is refused.
     """
 
-    def __init__(self, task: Any, ctx: Any) -> None:
-        self._task, self._ctx = task, ctx
-        self._running = 0
-        self._open = True
-        self._changed = threading.Condition(threading.Lock())
+    def __init__(self, lease: Any) -> None:
+        self._box = ffi.gc(ffi.new("tpi_lease **"), lib.tpi_lease_drop)
+        lib.tpi_lease_keep(lease, self._box)
 
     def __call__(self, i: int, n: int) -> None:
         i, n = checked_int(i, "i", 0), checked_int(n, "n", 1)
-        with self._changed:
-            if not self._open:
-                raise ThreadpoolError(f"task {i} of {n} was called after its region had ended")
-            self._running += 1
-        try:
-            self._task(self._ctx, i, n)
-        finally:
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
+        if lib.tpi_lease_call(self._box[0], i, n):
+            raise ThreadpoolError(f"task {i} of {n} was called after its region had ended")
 
-    def finish(self) -> None:
-        with self._changed:
-            self._open = False
-            while self._running:
-                self._changed.wait()
+    @property
+    def _open(self) -> bool:
+        return bool(lib.tpi_lease_is_open(self._box[0]))
 
 
 # -- what the C core calls of a pool written in Python -----------------------------------------
@@ -297,8 +291,6 @@ _keys = count(1)
 _numbers = count(1)
 _by_key: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
 _by_handle: WeakValueDictionary[int, ThreadpoolIface] = WeakValueDictionary()
-#: Of the regions that are running, by the address of their context.
-_tasks: dict[int, _TaskOfRegion] = {}
 
 
 def pool_of(handle: int) -> ThreadpoolIface | None:
@@ -316,14 +308,14 @@ def _address(handle: Any) -> int:
     return int(ffi.cast("uintptr_t", handle))
 
 
-def _python_handle(pool: ThreadpoolIface) -> Any:
+def _fill_with_python_pool(box: Any, pool: ThreadpoolIface) -> None:
     """A native handle whose regions call `pool`. It does not keep the pool alive."""
     name = type(pool).__name__
     size = checked_int(pool.num_threads, f"num_threads of {name}", 1, MAX_THREADS)
     flags = checked_int(pool.get_flags(), f"get_flags() of {name}", 0)
     key = next(_keys)
     _by_key[key] = pool
-    return lib.tpi_python_pool_new(key, size, flags)
+    lib.tpi_box_python(box, key, size, flags)
 
 
 def _living(key: int) -> ThreadpoolIface:
@@ -338,24 +330,12 @@ def _keep(kind: Any, error: BaseException, traceback: Any) -> None:
 
 
 @ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_keep)  # type: ignore[untyped-decorator]
-def tpi_python_parallel_for(key: int, n: int, task: Any, ctx: Any) -> int:
+def tpi_python_parallel_for(key: int, n: int, lease: Any) -> int:
     pool = _living(key)
-    fn = _tasks[_address(ctx)] = _TaskOfRegion(task, ctx)
-    pool.parallel_for(n, fn)
+    pool.parallel_for(n, _TaskOfRegion(lease))
     if pool.get_flags() & ASYNCHRONOUS:
         pool.wait()
     return 0
-
-
-@ffi.def_extern(error=0, onerror=_keep)  # type: ignore[untyped-decorator]
-def tpi_python_finish(ctx: Any) -> int:
-    """1 when the region's tasks have ended and later ones are refused; else called again."""
-    address = _address(ctx)
-    fn = _tasks.get(address)
-    if fn is not None:
-        fn.finish()
-        _tasks.pop(address, None)
-    return 1
 
 
 @ffi.def_extern(onerror=_keep)  # type: ignore[untyped-decorator]

@@ -74,7 +74,8 @@ def parallel(nthr: int, task: Any, *args: Any) -> None:
         launch(nthr, *args)
         return
     nthr = nthr or get_max_threads()
-    run_region(lambda native, ctx: lib.tpi_parallel(nthr, native, ctx), task, args, get_threadpool)
+    run_region(lambda native, ctx: lib.tpi_parallel(nthr, native, ctx), nthr, task, args,
+               get_threadpool)
 
 
 def parallel_for(
@@ -164,9 +165,8 @@ def _check_cost(cost: float | None, grain: int | None) -> None:
 
 
 def _on_the_caller(task: Callable[[int, int], Any]) -> None:
-    run_region(
-        lambda native, ctx: lib.tpi_pool_parallel(ffi.NULL, 1, native, ctx), task, (), lambda: None
-    )
+    run_region(lambda native, ctx: lib.tpi_pool_parallel(ffi.NULL, 1, native, ctx), 1, task, (),
+               lambda: None)
 
 
 def _sharing(pieces: int, run: Callable[[int, int], Any]) -> Callable[[int, int], None]:

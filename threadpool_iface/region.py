@@ -8,13 +8,16 @@ running task has ended.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from sys import is_finalizing
+from traceback import print_exception
 from typing import Any, NoReturn
 
-from .errors import check, keep_pending, take_pending
+from .errors import check, keep_pending, note, take_pending
 from .native import ffi, lib
 
 #: `submit(task, ctx)` runs the region's tasks in C and returns the core's code.
@@ -27,26 +30,44 @@ MAX_TASKS = 2**31 - 1
 class PythonTask:
     """What the C callback is handed: a callable, its arguments, and the failures so far."""
 
-    __slots__ = ("args", "call", "failures")
+    __slots__ = ("args", "call", "caller", "failures", "process")
 
     def __init__(self, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.call, self.args = call, args
+        self.caller, self.process = threading.get_ident(), os.getpid()
         self.failures: list[tuple[BaseException, int, int]] = []
 
+    def fail(self, error: BaseException, ithr: int, nthr: int) -> None:
+        """Note a failure for the region's caller; a child that a worker's task forked has none."""
+        self.failures.append((error, ithr, nthr))
+        if os.getpid() != self.process and threading.get_ident() != self.caller:
+            print_exception(error)
+
     def raise_first(self) -> NoReturn:
-        error, ithr, nthr = self.failures[0]
-        error.add_note(f"raised in task {ithr} of {nthr} of a parallel region")
+        # Ctrl-C may end tasks of a region that has failed already; it is not lost in that.
+        interrupts = [each for each in self.failures if isinstance(each[0], KeyboardInterrupt)]
+        error, ithr, nthr = (interrupts or self.failures)[0]
+        note(error, f"task {ithr} of {nthr} of a parallel region")
         try:
             raise error
         finally:
             # The traceback holds this frame: without this, everything in it waits for a collection.
             self.failures.clear()
+            interrupts.clear()
             del error
 
 
 def _outside_any_task(kind: Any, error: BaseException, traceback: Any) -> None:
-    """Ctrl-C may arrive before a callback's first line: it goes to the caller all the same."""
-    keep_pending(error)
+    """Ctrl-C may arrive before a callback's first line: the region's caller gets it all the same.
+
+    The caller may be another thread, so the exception goes to the region.
+    """
+    given = {} if traceback is None else traceback.tb_frame.f_locals
+    if given.keys() >= {"ctx", "ithr", "nthr"}:
+        task: PythonTask = ffi.from_handle(given["ctx"])
+        task.failures.append((error, given["ithr"], given["nthr"]))
+    else:
+        keep_pending(error)
 
 
 @ffi.def_extern(error=lib.TPI_E_PYTHON, onerror=_outside_any_task)  # type: ignore[untyped-decorator]
@@ -55,7 +76,7 @@ def tpi_python_task(ctx: Any, ithr: int, nthr: int) -> int:
     try:
         task.call(ithr, nthr, *task.args)
     except BaseException as error:  # KeyboardInterrupt and SystemExit travel to the caller too
-        task.failures.append((error, ithr, nthr))
+        task.fail(error, ithr, nthr)
         return int(lib.TPI_E_PYTHON)
     return 0
 
@@ -75,20 +96,28 @@ def tpi_python_interrupted() -> int:
 
 
 def watch_interrupts() -> None:
-    """Let Ctrl-C end the regions that the main thread starts; Python handles signals there."""
+    """Let Ctrl-C end the regions that the main thread starts; Python handles signals there.
+
+    In a forked child that is the thread which forked.
+    """
     if threading.current_thread() is threading.main_thread():
         lib.tpi_set_interrupt_check(lib.tpi_python_interrupted)
 
 
 def run_region(
-    submit: Submit, task: Any, args: tuple[Any, ...], pool: Callable[[], object]
+    submit: Submit, n: int, task: Any, args: tuple[Any, ...], pool: Callable[[], object]
 ) -> None:
-    """Run `submit` with the task in its C form, and raise what the region ended with.
+    """Run `submit` with the task, of `n`, in its C form, and raise what the region ended with.
 
-    `pool` gives the pool that an error message names; asked only after a failure.
+    `pool` gives the pool that an error message names; asked only after a failure. While the
+    interpreter is torn down, other threads cannot run Python: then the tasks run here.
     """
     prepared = Prepared(task, args)
-    if code := submit(prepared.native, prepared.ctx):
+    if prepared.needs_python and is_finalizing():
+        code = lib.tpi_pool_parallel(ffi.NULL, n, prepared.native, prepared.ctx)
+    else:
+        code = submit(prepared.native, prepared.ctx)
+    if code:
         prepared.raise_for(code, pool)
 
 
@@ -101,9 +130,10 @@ class Prepared:
         `task` cannot be called, or is native and was given args.
     """
 
-    __slots__ = ("_python", "ctx", "native")
+    __slots__ = ("_python", "_task", "ctx", "native")
 
     def __init__(self, task: Any, args: tuple[Any, ...]) -> None:
+        self._task = task  # the code of a native one lives as long as this
         self.native = native_task(task)
         if self.native is not None:
             if args:
@@ -114,6 +144,11 @@ class Prepared:
             raise TypeError(f"task must be a callable or a native task, not {task!r}")
         self._python = PythonTask(task, args)
         self.native, self.ctx = lib.tpi_python_task, ffi.new_handle(self._python)
+
+    @property
+    def needs_python(self) -> bool:
+        """Whether its tasks are calls of the interpreter."""
+        return self._python is not None
 
     def raise_for(self, code: int, pool: Callable[[], object]) -> None:
         """Raise what a region that ended with `code` failed of."""
@@ -129,7 +164,7 @@ class Prepared:
 #: Pointers of native tasks that were used before, by the id of what stands for them in Python; with
 #: a weak reference that takes the entry out before the id can mean another object.
 _known: dict[int, tuple[Any, Any]] = {}
-_not_known = (None, None)
+_not_known: tuple[Any, Callable[[], object]] = (None, lambda: _not_known)
 
 
 def known_native(task: Any) -> Any:
@@ -137,7 +172,9 @@ def known_native(task: Any) -> Any:
 
     A look-up instead of checks: a region of native tasks takes less time than they do.
     """
-    return _known.get(id(task), _not_known)[0]
+    pointer, reference = _known.get(id(task), _not_known)
+    # If its callback was broken off, the entry is of an object that is gone.
+    return pointer if reference() is task else None
 
 
 def native_task(task: Any) -> Any:

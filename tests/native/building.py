@@ -10,17 +10,19 @@ HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "threadpool_iface" / "native"
 
 
-def build_stress(folder: Path, *flags: str, compiler: str | None = None) -> Path:
-    """Compile `stress.c` with the C core; CalledProcessError has the compiler's words."""
+def build_stress(
+    folder: Path, *flags: str, compiler: str | None = None, name: str = "stress"
+) -> Path:
+    """Compile `stress.c`, or another program, with the C core; CalledProcessError has the compiler's words."""
     compiler = compiler or os.environ.get("CC", "gcc")
-    program = folder / "stress"
+    program = folder / name
     # gcc's ThreadSanitizer does not model fences, and says so; the core's fences order only
     # atomics, which it need not understand to find races on plain data.
     quiet = ["-Wno-tsan"] if "-fsanitize=thread" in flags and compiler != "clang" else []
     subprocess.run(
         [compiler, "-std=gnu11", "-g", "-O1", "-pthread", "-Wall", "-Wextra", *quiet, *flags,
-         f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", str(HERE / "stress.c"),
-         *map(str, (CORE / "src").glob("*.c")), "-o", str(program)],
+         f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", str(HERE / f"{name}.c"),
+         *map(str, (CORE / "src").glob("*.c")), "-o", str(program), "-lm"],
         check=True, capture_output=True, text=True)
     return program
 

@@ -50,6 +50,17 @@ def test_stress_is_clean(tmp_path, compiler, sanitizer):
         assert done.stdout.startswith("ok, ")
 
 
+def test_extreme_sizes_are_no_undefined_behaviour(tmp_path, compiler):
+    try:
+        program = build_stress(tmp_path, *SANITIZERS["address"], compiler=compiler, name="extremes")
+    except subprocess.CalledProcessError as error:
+        if "libclang_rt" in error.stderr:
+            pytest.skip("libclang-rt is not installed (Debian: libclang-rt-*-dev)")
+        raise
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr[-4000:]
+
+
 @pytest.mark.parametrize("bug", PLANTED)
 def test_stress_catches_a_planted_bug(tmp_path, bug):
     program = build_stress(tmp_path, f"-DTPI_PLANT_{bug}", *SANITIZERS[PLANTED[bug]])

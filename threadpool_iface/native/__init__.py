@@ -40,6 +40,11 @@ def _refuse_to_run_without_the_gil() -> None:
 _refuse_stale_build()
 _refuse_to_run_without_the_gil()
 
+if lib.tpi_add_guarded():
+    raise ImportError("the C core of threadpool_iface could not add its types")
+
+from ._core import guarded  # noqa: E402 - it was added just now
+
 
 def get_include() -> str:
     """The folder of `threadpool_iface.h`, for native libraries that supply or use a pool."""
@@ -59,4 +64,4 @@ def address(name: str) -> int:
     return int(ffi.cast("uintptr_t", ffi.addressof(lib, name)))
 
 
-__all__: list[Any] = ["address", "ffi", "get_include", "lib"]
+__all__: list[Any] = ["address", "ffi", "get_include", "guarded", "lib"]

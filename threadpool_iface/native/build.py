@@ -19,10 +19,20 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 GLUE = """
-tpi_pool *tpi_python_pool_new(int64_t key, int32_t num_threads, uint64_t flags);
+void tpi_box_drop(tpi_pool **box);
+void tpi_box_retained(tpi_pool **box, tpi_pool *pool);
+void tpi_box_taken_over(tpi_pool **box, tpi_pool *pool);
+void tpi_box_sequential(tpi_pool **box);
+void tpi_box_fork_join(tpi_pool **box, const tpi_pool_options *options, int32_t dynamic);
+void tpi_box_work_stealing(tpi_pool **box, const tpi_pool_options *options, int32_t asynchronous);
+void tpi_box_openmp(tpi_pool **box, int32_t num_threads, int32_t dynamic, uintptr_t gomp_parallel,
+                    uintptr_t get_thread_num, uintptr_t get_num_threads, int32_t survives_fork);
+void tpi_box_python(tpi_pool **box, int64_t key, int32_t num_threads, uint64_t flags);
+void tpi_latch_drop(tpi_latch **box);
+int32_t tpi_add_guarded(void);
 const char *tpi_sources_digest(void);
 const char *tpi_capsule_name(void);
-uintptr_t tpi_capsule_destructor(void);
+uintptr_t tpi_capsule_maker(void);
 void tpi_numba_failed(int32_t code);
 void *tpi_numba_take_exception(void);
 void tpi_numba_raise(void *exception);
@@ -37,8 +47,7 @@ void tpi_nopython_raise_kept(void *kept);
 void tpi_nopython_raise_code(int32_t code, int32_t is_loop, int64_t n, int64_t grain,
                              int64_t max_num_threads);
 extern "Python" int32_t tpi_python_task(void *, int32_t, int32_t);
-extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_task, void *);
-extern "Python" int32_t tpi_python_finish(void *);
+extern "Python" int32_t tpi_python_parallel_for(int64_t, int32_t, tpi_lease *);
 extern "Python" void tpi_python_wait(int64_t);
 extern "Python" int32_t tpi_python_interrupted(void);
 """
@@ -60,15 +69,16 @@ def _relative(path: Path) -> str:
 ffi = FFI()
 ffi.cdef(declarations(HERE / "include" / "threadpool_iface.h"))
 ffi.cdef(declarations(HERE / "src" / "pools.h"))
+ffi.cdef(declarations(HERE / "src" / "lease.h"))
 ffi.cdef(declarations(HERE / "src" / "blas_layer.h"))
 ffi.cdef(declarations(HERE / "src" / "numba_layer.h"))
 ffi.cdef(declarations(HERE / "src" / "ranges.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
-    '#include "blas_layer.h"\n#include "capsule.h"\n#include "nopython.h"\n'
-    '#include "numba_failure.h"\n#include "numba_layer.h"\n#include "pools.h"\n'
-    '#include "python_pool.h"\n'
+    '#include "blas_layer.h"\n#include "boxes.h"\n#include "capsule.h"\n#include "guarded.h"\n'
+    '#include "nopython.h"\n#include "numba_failure.h"\n#include "numba_layer.h"\n'
+    '#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -62,13 +63,15 @@ class ExecutorPool(ThreadpoolIface):
             self._workers.mark()
             run_claimed()
 
+        process = os.getpid()
         inline = self._workers.has_this_thread(self._executor)
         helpers = 0 if inline else min(n, self._size) - 1
         futures = [self._executor.submit(help_out) for _ in range(helpers)]
         try:
             run_claimed()
         finally:
-            _end(futures)
+            if os.getpid() == process:  # in a child that a task forked, nothing works on the others
+                _end(futures)
 
     def _policy(self) -> list[str]:
         return [type(self._executor).__name__]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 from ..arguments import checked_int
 from ..native import ffi, lib
@@ -31,16 +32,20 @@ class ForeignPool(NativePool):
     """
 
     def __init__(self, handle: Any) -> None:
-        pointer = _pointer(handle)
-        super().__init__(pointer, int(lib.tpi_pool_num_threads(pointer)))
+        if type(handle).__name__ == "PyCapsule":
+            from ..capsules import address_in
 
+            self._hold(address_in(handle), lib.tpi_box_retained)
+        else:
+            self._hold(checked_int(handle, "handle", 1), lib.tpi_box_taken_over)
 
-def _pointer(handle: Any) -> Any:
-    """The handle with a reference of its own."""
-    if type(handle).__name__ != "PyCapsule":
-        return ffi.cast("tpi_pool *", checked_int(handle, "handle", 1))
-    from ..capsules import address_in
+    @classmethod
+    def sharing(cls, address: int) -> Self:
+        """The pool at this address, with a reference of its own."""
+        pool = object.__new__(cls)
+        pool._hold(address, lib.tpi_box_retained)
+        return pool
 
-    pointer = ffi.cast("tpi_pool *", address_in(handle))
-    lib.tpi_pool_retain(pointer)
-    return pointer
+    def _hold(self, address: int, fill: Callable[[Any, Any], None]) -> None:
+        pointer = ffi.cast("tpi_pool *", address)
+        super().__init__(lambda box: fill(box, pointer), int(lib.tpi_pool_num_threads(pointer)))

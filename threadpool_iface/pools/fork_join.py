@@ -61,8 +61,9 @@ class OmpLikePool(WorkersPool):
         show = settings.kmp_settings()
         size = checked_num_threads(num_threads)
         cpus = cpus or kmp_affinity_cpus(wanted, size)
-        super().__init__(lambda options: lib.tpi_fork_join_new(options, schedule == "dynamic"),
-                         size, blocktime, cpus, stats)
+        super().__init__(
+            lambda box, options: lib.tpi_box_fork_join(box, options, schedule == "dynamic"),
+            size, blocktime, cpus, stats)
         self.schedule, self.size_from = schedule, size_from
         if show:
             settings.print_settings_once(size, self.blocktime, cpus)

@@ -34,11 +34,12 @@ class NativePool(ThreadpoolIface):
 
     _python_regions: ClassVar[bool] = False
 
-    def __init__(self, handle: Any, num_threads: int) -> None:
-        self._own(handle)
+    def __init__(self, fill: Callable[[Any], None], num_threads: int) -> None:
+        """`fill(tpi_pool **)` puts a reference of the C pool there."""
         self._num_threads = num_threads
+        self._own(fill)
 
-    def _new_handle(self) -> NoReturn:
+    def _fill(self, box: Any) -> NoReturn:
         raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__()")
 
     @property
@@ -64,11 +65,13 @@ class WorkersPool(NativePool):
     affinity: tuple[int, ...]
 
     def __init__(
-        self, make: Callable[[Any], Any], num_threads: int, blocktime: float | None,
+        self, fill: Callable[[Any, Any], None], num_threads: int, blocktime: float | None,
         cpus: Sequence[int], stats: bool,
     ) -> None:
-        """`make(tpi_pool_options *)` returns the C pool."""
-        super().__init__(_native_handle(make, num_threads, blocktime, cpus, stats), num_threads)
+        """`fill(tpi_pool **, tpi_pool_options *)` puts a reference of the C pool there."""
+        numbers, options = _options(num_threads, blocktime, cpus, stats)
+        super().__init__(lambda box: fill(box, options), num_threads)
+        del numbers  # the C pool has copied them
         self.blocktime = DEFAULT_BLOCKTIME if blocktime is None else float(blocktime)
         self.affinity = tuple(cpus)
 
@@ -77,10 +80,10 @@ class WorkersPool(NativePool):
         return [*shown, f"on CPUs {list(self.affinity)}"] if self.affinity else shown
 
 
-def _native_handle(
-    make: Callable[[Any], Any], num_threads: int, blocktime: float | None, cpus: Sequence[int],
-    stats: bool,
-) -> Any:
+def _options(
+    num_threads: int, blocktime: float | None, cpus: Sequence[int], stats: bool
+) -> tuple[Any, Any]:
+    """The CPU numbers, and a `tpi_pool_options *` that points to them."""
     if not isinstance(stats, bool):
         raise TypeError(f"stats must be a bool, not {stats!r}")
     numbers = ffi.new("int32_t[]", list(cpus))
@@ -88,7 +91,7 @@ def _native_handle(
     options.num_threads, options.blocktime_us = num_threads, native_blocktime(blocktime)
     options.cpus, options.ncpus = numbers if cpus else ffi.NULL, len(cpus)
     options.metered = stats
-    return make(options)
+    return numbers, options
 
 
 def _shown_blocktime(blocktime: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .. import settings
@@ -76,7 +75,8 @@ class OpenMPPool(NativePool):
                      ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")]
         survives_fork = _kind(library._name) != "libgomp" and _starts_anew_in_children()
         super().__init__(
-            lib.tpi_openmp_new(size, schedule == "dynamic", *functions, survives_fork), size)
+            lambda box: lib.tpi_box_openmp(box, size, schedule == "dynamic", *functions,
+                                           survives_fork), size)
         self.schedule = schedule
         self.runtime = os.path.basename(library._name)
 
@@ -103,14 +103,12 @@ def _loaded() -> list[str]:
     return sorted(path for path in paths if _kind(path) and ".so" in path)
 
 
-def _candidates(runtime: str | None, loaded: list[str]) -> Iterator[str]:
+def _candidates(runtime: str | None, loaded: list[str]) -> list[str]:
     if runtime is not None and runtime not in _RUNTIMES:
-        yield runtime
-        return
-    for kind in _RUNTIMES if runtime is None else (runtime,):
-        yield from (path for path in loaded if _kind(path) == kind)
-    for kind in _RUNTIMES if runtime is None else (runtime,):
-        yield from _FILES[kind]
+        return [runtime]
+    kinds = _RUNTIMES if runtime is None else (runtime,)
+    ready = [path for kind in kinds for path in loaded if _kind(path) == kind]
+    return ready + [path for kind in kinds for path in _FILES[kind]]
 
 
 def _load(runtime: str | None) -> ctypes.CDLL:

@@ -10,4 +10,4 @@ class SequentialPool(NativePool):
     """Runs every task on the calling thread, in order. The baseline of every comparison."""
 
     def __init__(self) -> None:
-        super().__init__(lib.tpi_sequential_new(), 1)
+        super().__init__(lib.tpi_box_sequential, 1)

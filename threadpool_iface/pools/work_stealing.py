@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from sys import is_finalizing
 from typing import Any
 
 from ..arguments import checked_int
+from ..errors import mention, shown
 from ..iface import ASYNCHRONOUS
 from ..latch import Latch
 from ..native import lib
@@ -14,6 +18,7 @@ from ..region import MAX_TASKS, native_task
 from ..topology.cpu_pool import CPUPool
 from .affinity import threads_and_cpus
 from .native import WorkersPool, checked_num_threads, native_blocktime, why
+from .sequential import SequentialPool
 
 
 class EigenLikePool(WorkersPool):
@@ -55,8 +60,9 @@ class EigenLikePool(WorkersPool):
         size_from = why(num_threads, affinity)
         num_threads, cpus = threads_and_cpus(num_threads, affinity)
         size = checked_num_threads(num_threads)
-        super().__init__(lambda options: lib.tpi_work_stealing_new(options, asynchronous),
-                         size, blocktime, cpus, stats)
+        super().__init__(
+            lambda box, options: lib.tpi_box_work_stealing(box, options, asynchronous),
+            size, blocktime, cpus, stats)
         self._asynchronous, self.size_from = asynchronous, size_from
         self._started = _Started()
 
@@ -110,24 +116,32 @@ class EigenLikePool(WorkersPool):
         ------
         BaseException
             The first failure among them, in the order they were started, with a note for each of
-            the others.
+            the others. Called from one of these tasks: RuntimeError, after the others have ended.
         """
         first: BaseException | None = None
-        for latch in self._started.take():
-            try:
-                latch.wait()
-            except BaseException as error:
-                if first is None:
-                    first = error
-                else:
-                    first.add_note(f"something else that was started failed too: {error!r}")
+        tried: set[Latch] = set()
+        while fresh := [each for each in self._started.latches.copy() if each not in tried]:
+            for latch in fresh:
+                tried.add(latch)
+                try:
+                    latch.wait()
+                except BaseException as error:
+                    if first is None:
+                        first = error
+                    else:
+                        mention(first, "something else that was started failed too: "
+                                f"{shown(error)}")
+                self._started.forget_if_ended(latch)
         if first is not None:
             raise first
 
     def _start(self, n: int, task: Any, args: tuple[Any, ...]) -> Latch:
         self._require_open()
-        latch = Latch(self, n, task, args)
-        self._started.latches.append(latch)
+        # While the interpreter is torn down its workers cannot run Python: the caller does.
+        inline = is_finalizing() and native_task(task) is None
+        latch = Latch(SequentialPool() if inline else self, n, task, args)
+        self._started.add(latch)
+        latch.start()
         return latch
 
     def _policy(self) -> list[str]:
@@ -139,8 +153,17 @@ class _Started(threading.local):
     """What each thread has started and not yet waited for."""
 
     def __init__(self) -> None:
-        self.latches: list[Latch] = []
+        self.latches: deque[Latch] = deque()
+        self._look_at = 64
 
-    def take(self) -> list[Latch]:
-        latches, self.latches = self.latches, []
-        return latches
+    def add(self, latch: Latch) -> None:
+        if len(self.latches) > self._look_at:  # who waits for each latch never calls `wait`
+            self.latches = deque(each for each in self.latches if not each.settled)
+            self._look_at = 2 * len(self.latches) + 64
+        self.latches.append(latch)
+
+    def forget_if_ended(self, latch: Latch) -> None:
+        """Not if Ctrl-C came before it had been waited for, nor if it waits for itself."""
+        if latch.ended or not latch.started:
+            with suppress(ValueError):  # a task that ran here meanwhile may have waited as well
+                self.latches.remove(latch)

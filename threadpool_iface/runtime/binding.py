@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..native import lib
+from ..native import guarded, lib
 from ..topology.cpu_pool import CPUPool
 from ..topology.usable import set_unbound_mask, unbound_mask
 
@@ -24,36 +24,61 @@ class Bound(NamedTuple):
     outermost: bool
 
 
-def bind(cores: CPUPool) -> Bound:
+def binding_now() -> Bound:
+    """The calling thread's, to be restored later."""
+    return Bound(os.sched_getaffinity(0), unbound_mask() is None)
+
+
+def bind(cores: CPUPool, before: Bound) -> None:
     """Let the calling thread run on these cores only, from the first one on.
 
     It keeps all of them, so that a thread which the program starts here is not confined to one. But
     a pool's workers are bound to the others, and beside one of them it would get half of a core
-    until the kernel balances the load.
+    until the kernel balances the load. `before` is `binding_now()`.
     """
-    before = Bound(os.sched_getaffinity(0), unbound_mask() is None)
     if before.outermost:
         lib.tpi_keep_affinity(True)
         set_unbound_mask(frozenset(before.mask))
     if len(cores) > 1:
         _set_mask(cores.core_ids[:1])
     _set_mask(cores.core_ids)
-    return before
 
 
 def release(before: Bound) -> None:
-    """Give the calling thread the mask back that it had before `bind`."""
+    """Give the calling thread the mask back that it had before `bind`; may be called again."""
     _set_mask(before.mask)
     if before.outermost:
         lib.tpi_keep_affinity(False)
         set_unbound_mask(None)
 
 
+class Binding:
+    """`with Binding(cores):` binds the calling thread for a block; for one use."""
+
+    def __init__(self, cores: CPUPool) -> None:
+        self._cores = cores
+        self._before: Bound | None = None
+
+    def _restore(self, noted: list[Any]) -> None:
+        if self._before is not None:
+            release(self._before)
+
+    def _enter(self, noted: list[Any]) -> None:
+        self._before = binding_now()
+        bind(self._cores, self._before)
+
+    def _leave(self, noted: list[Any], *error: object) -> None:
+        self._restore(noted)
+
+    __enter__ = guarded(_enter, _restore)
+    __exit__ = guarded(_leave, _restore)
+
+
 def bind_new_thread(cores: CPUPool, usable: Iterable[int]) -> None:
     """`bind` in a thread that may have inherited the mask of a bound one; `usable` is what it had.
     """
     _set_mask(usable)
-    bind(cores)
+    bind(cores, binding_now())
 
 
 def _set_mask(cpus: Iterable[int]) -> None:

@@ -7,23 +7,32 @@ import threading
 from collections.abc import Callable
 from functools import wraps
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from ..active import threadpool
 from ..iface import ThreadpoolIface
+from ..native import guarded
 from ..topology.cpu_pool import CPUPool
-from .binding import Bound, bind, release
+from .binding import Bound, bind, binding_now, release
 from .pools import Factory, checked_cores, checked_factory, pool_on
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+class _Entered(NamedTuple):
+    """A `pin` block, with what leaving it undoes."""
+
+    pin: pin
+    block: threadpool
+    before: Bound
+
+
 class _Blocks(threading.local):
-    """The `pin` blocks that this thread is inside of, each with what to undo."""
+    """The `pin` blocks that this thread is inside of."""
 
     def __init__(self) -> None:
-        self.entered: list[tuple[pin, threadpool, Bound]] = []
+        self.entered: list[_Entered] = []
 
 
 _blocks = _Blocks()
@@ -62,26 +71,47 @@ class pin:  # noqa: N801 - used like a function
         self._cpu_pool = checked_cores(cpu_pool)
         self._factory = checked_factory(pool)
 
-    def __enter__(self) -> ThreadpoolIface:
+    def _restore(self, noted: list[_Entered]) -> None:
+        """Leave the block that is noted, or this one, unless it was left; may be called again."""
+        entered = _blocks.entered
+        if not noted and entered and entered[-1].pin is self:
+            noted.append(entered[-1])
+        if noted and entered and entered[-1] is noted[0]:
+            release(noted[0].before)
+            if noted[0].block.entered:
+                noted[0].block.__exit__(None, None, None)
+            entered.pop()
+
+    def _undo(self, noted: list[_Entered]) -> None:
+        """Leave the block if this entry got that far; may be called again."""
+        if noted:
+            self._restore(noted)
+
+    def _enter(self, noted: list[_Entered]) -> ThreadpoolIface:
         """The pool."""
         pool = pool_on(self._cpu_pool, self._factory)
-        block = threadpool(pool)
-        block.__enter__()
-        _blocks.entered.append((self, block, bind(self._cpu_pool)))
+        entry = _Entered(self, threadpool(pool), binding_now())
+        noted.append(entry)
+        _blocks.entered.append(entry)
+        entry.block.__enter__()
+        bind(self._cpu_pool, entry.before)
         return pool
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        traceback: TracebackType | None,
+    def _leave(
+        self, noted: list[_Entered], kind: type[BaseException] | None,
+        error: BaseException | None, traceback: TracebackType | None,
     ) -> None:
-        if not _blocks.entered or _blocks.entered[-1][0] is not self:
+        """The thread's mask and its pool are again what they were."""
+        if not _blocks.entered or _blocks.entered[-1].pin is not self:
             raise RuntimeError(
                 f"{self!r} is left out of order or in another thread: blocks must be left by the "
                 "thread that entered them, the last one first"
             )
-        _, block, before = _blocks.entered.pop()
-        release(before)
-        block.__exit__(kind, error, traceback)
+        noted.append(_blocks.entered[-1])
+        self._restore(noted)
+
+    __enter__ = guarded(_enter, _undo)
+    __exit__ = guarded(_leave, _restore)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):

@@ -40,6 +40,9 @@ class Task(Generic[_P, _R]):
     task while `maxsize` calls wait, and OSError if the system refuses to start the thread. Any
     number of threads may call at once.
 
+    Where the function itself waits for the future of its own call, or of a later one, that is a
+    RuntimeError: the wait would have no end.
+
     Calls that wait when the task is dropped, or when the interpreter ends, still run. In a forked
     child the futures of calls from before the fork fail, and further calls work.
 
@@ -63,7 +66,7 @@ class Task(Generic[_P, _R]):
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
         """The future of `function(*args, **kwargs)`."""
-        call = Call(self._function, args, kwargs)
+        call = Call(self._driver, self._function, args, kwargs)
         self._driver.submit(call)
         return call.future
 

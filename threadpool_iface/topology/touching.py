@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..decomposition import balance211
 from ..pools import OmpLikePool
-from ..runtime.binding import bind, release
+from ..runtime.binding import Binding
 from ..runtime.pools import checked_cores, pool_on
 from .cpu_pool import CPUPool
 
@@ -49,11 +49,8 @@ def first_touch(array: np.ndarray[Any, Any], cpu_pool: CPUPool) -> np.ndarray[An
 
     pool = pool_on(cpu_pool, OmpLikePool)
     # The pool's workers are bound already, each to its core.
-    before = bind(CPUPool._of(cores[:1]))
-    try:
+    with Binding(CPUPool._of(cores[:1])):
         pool.run_together(len(cores), touch)
-    finally:
-        release(before)
     return array
 
 

@@ -17,6 +17,13 @@ static void release_capsule(PyObject *capsule) {
     Py_END_ALLOW_THREADS
 }
 
-static uintptr_t tpi_capsule_destructor(void) { return (uintptr_t)release_capsule; }
+/* A capsule with a reference of its own; called with the GIL. */
+static PyObject *new_capsule(tpi_pool *pool) {
+    PyObject *capsule = PyCapsule_New(pool, TPI_CAPSULE_NAME, release_capsule);
+    if (capsule) tpi_pool_retain(pool);
+    return capsule;
+}
+
+static uintptr_t tpi_capsule_maker(void) { return (uintptr_t)new_capsule; }
 
 #endif

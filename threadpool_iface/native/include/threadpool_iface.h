@@ -46,7 +46,8 @@ enum {
     TPI_E_UNSUPPORTED = -9,   /* this pool cannot do that */
     TPI_E_BROKEN = -10,       /* a task of the gang failed, or ended without coming to the barrier */
     TPI_E_NOT_AFTER_FORK = -11, /* the runtime under this pool does not survive a fork */
-    TPI_E_BUSY = -12          /* the pool's threads did not get free in time; nothing was started */
+    TPI_E_BUSY = -12,         /* the pool's threads did not get free in time; nothing was started */
+    TPI_E_OWN_TASK = -13      /* a task would wait for its own region, for ever */
 };
 
 /* One piece of a region. Returns 0, or a code that ends the region. */
@@ -59,6 +60,8 @@ struct tpi_stats;
  *
  * parallel_for runs task(ctx, i, n) for every i in [0, n) and returns 0 or a TPI_E_ code. The
  * library passes a task that never fails, counts and skips; a pool need not look at its result.
+ *
+ * num_threads is asked once, by tpi_pool_new, and must be in [1, TPI_MAX_THREADS].
  */
 typedef struct tpi_pool_ops {
     uint32_t abi_version;
@@ -104,10 +107,14 @@ typedef struct tpi_stats {
 /* A counted handle of a pool. Closing ends its threads; the handle lives until the last release. */
 typedef struct tpi_pool tpi_pool;
 
-tpi_pool *tpi_pool_new(const tpi_pool_ops *ops, void *self); /* one reference; NULL: no memory/ABI */
+/* A handle with one reference. NULL: no memory; a table of another ABI version, one that is too small or
+ * ends inside a pointer, or one without a required function; a number of threads outside its range. */
+tpi_pool *tpi_pool_new(const tpi_pool_ops *ops, void *self);
 void tpi_pool_retain(tpi_pool *pool);
-void tpi_pool_release(tpi_pool *pool);
-/* 0, or TPI_E_IN_REGION when called from one of the pool's own tasks: nothing is closed then. */
+void tpi_pool_release(tpi_pool *pool); /* NULL: nothing to do */
+/* Refuse new regions, wait for running ones and end the threads; a second call waits for the first.
+ * 0; TPI_E_INVALID for NULL; TPI_E_IN_REGION, with nothing closed, from one of the pool's own tasks and
+ * from a region on it that runs inside another one. */
 int32_t tpi_pool_close(tpi_pool *pool);
 int32_t tpi_pool_is_closed(tpi_pool *pool);
 int32_t tpi_pool_in_use(tpi_pool *pool); /* whether a region is running on it */
@@ -145,7 +152,8 @@ typedef struct tpi_latch tpi_latch;
  * or without workers the region has ended by then. On success *latch is the caller's reference. ctx
  * must live until the region has ended, the pool until every latch has; closing it waits. */
 int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi_latch **latch);
-int32_t tpi_latch_wait(tpi_latch *latch); /* runs its tasks that have not started; the region's code */
+/* Runs those of its tasks that have not started; the region's code. TPI_E_OWN_TASK inside one of them. */
+int32_t tpi_latch_wait(tpi_latch *latch);
 int32_t tpi_latch_ended(tpi_latch *latch);
 void tpi_latch_release(tpi_latch *latch); /* does not wait */
 
@@ -161,6 +169,8 @@ int32_t tpi_set_active(int32_t state, tpi_pool *pool); /* 0 or TPI_E_IN_REGION; 
 int32_t tpi_active_state(void);
 tpi_pool *tpi_active_pool(void);  /* borrowed; NULL inside a region or when there is none */
 void tpi_set_default(tpi_pool *pool); /* retains; NULL clears it */
+tpi_pool *tpi_default_pool(void);     /* borrowed; NULL: there is none. For comparing: another thread may
+                                         replace it */
 int32_t tpi_in_parallel(void);
 
 /* Have the calling thread ask `interrupted` about every 50 ms while it is in a region that it
@@ -172,8 +182,9 @@ void tpi_set_machine_threads(int32_t n);
 
 /* The most threads that a region started from now on may use, on whichever pool, for the whole process;
  * 0: as many as the pool has. It keeps its tasks. Gangs and asynchronous regions are not limited. Visible
- * outside this library, so that threadpoolctl knows it by them. */
-void tpi_set_thread_limit(int32_t most);
+ * outside this library, so that threadpoolctl knows it by them. TPI_E_INVALID for a negative number, which
+ * changes nothing. */
+int32_t tpi_set_thread_limit(int32_t most);
 int32_t tpi_thread_limit(void);
 
 /* The process is about to end: from now on closing neither waits for regions nor joins threads, whose

@@ -10,6 +10,7 @@
 #include "blas_limits.h"
 #include "handle.h"
 #include "thread_state.h"
+#include "workers.h"
 
 _Thread_local tpi_thread_state tpi_thread __attribute__((tls_model("initial-exec")));
 
@@ -34,7 +35,21 @@ static void at_thread_exit(void *state) {
     drop(&tpi_thread.fallback);
 }
 
-static void in_forked_child(void) { pthread_mutex_init(&default_mutex, NULL); }
+/* The region of the task that forked exists in the parent only: the child is inside none. The frames of
+ * that region, which may still be on the stack, put back what they found as they are left. */
+static void leave_parents_region(void) {
+    tpi_thread.depth = 0;
+    tpi_thread.inside = NULL;
+    tpi_thread.closing = NULL;
+    tpi_thread.gang = NULL;
+    tpi_thread.worker = tpi_thread.may_move = 0;
+}
+
+static void in_forked_child(void) {
+    pthread_mutex_init(&default_mutex, NULL);
+    if (tpi_thread.worker) tpi_worker_in_child();
+    leave_parents_region();
+}
 
 __attribute__((constructor)) static void prepare(void) {
     pthread_key_create(&exit_key, at_thread_exit);
@@ -70,6 +85,13 @@ void tpi_set_default(tpi_pool *pool) {
     if (before) tpi_pool_release(before);
 }
 
+tpi_pool *tpi_default_pool(void) {
+    pthread_mutex_lock(&default_mutex);
+    tpi_pool *pool = default_pool;
+    pthread_mutex_unlock(&default_mutex);
+    return pool;
+}
+
 static tpi_pool *current_default(void) {
     uint32_t now = atomic_load_explicit(&default_generation, memory_order_acquire);
     if (__builtin_expect(now == tpi_thread.fallback_generation, 1)) return tpi_thread.fallback;
@@ -102,8 +124,10 @@ int32_t tpi_max_threads(void) {
     return tpi_within_limit(pool ? tpi_pool_num_threads(pool) : tpi_machine_threads());
 }
 
-__attribute__((visibility("default"))) void tpi_set_thread_limit(int32_t most) {
+__attribute__((visibility("default"))) int32_t tpi_set_thread_limit(int32_t most) {
+    if (most < 0) return TPI_E_INVALID;
     atomic_store_explicit(&thread_limit, most, memory_order_relaxed);
+    return TPI_OK;
 }
 
 __attribute__((visibility("default"))) int32_t tpi_thread_limit(void) {

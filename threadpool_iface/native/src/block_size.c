@@ -8,7 +8,7 @@
 static const double CYCLES_OF_A_BLOCK = 40000.0;
 static const int64_t BLOCKS_PER_THREAD = 4;
 
-static int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
+static int64_t blocks_of(int64_t n, int64_t size) { return n / size + (n % size != 0); }
 
 /* The share of the threads' time that is used if all blocks take equally long. */
 static double efficiency(int64_t blocks, int64_t threads) {
@@ -24,6 +24,8 @@ static int64_t smallest(int64_t n, double cycles, int64_t threads) {
 
 int64_t tpi_block_size(int64_t n, double cycles, int32_t num_threads) {
     if (n < 1 || num_threads < 1) return 1;
+    /* No pool has more, and the search below takes time in proportion. */
+    if (num_threads > TPI_MAX_THREADS) num_threads = TPI_MAX_THREADS;
     int64_t threads = num_threads, size = smallest(n, cycles > 0 ? cycles : 1.0, threads);
     int64_t most = size > n / 2 ? n : 2 * size, blocks = blocks_of(n, size);
     double reached = efficiency(blocks, threads);

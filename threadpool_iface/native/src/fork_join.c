@@ -39,6 +39,7 @@ typedef struct {
     int32_t nthr;       /* what tasks are told */
     int32_t members;    /* threads that take part, the caller included */
     bool together;      /* a gang: one task for each member */
+    uint32_t generation; /* of the process that the region was started in */
 } work;
 
 struct fork_join;
@@ -142,6 +143,10 @@ static bool begin(member *me, uint32_t ticket) {
 
 static void take_part(fork_join *pool, const work *w, int32_t index);
 
+/* A task of the region forked, and this is its caller in the child: the team, if there is one by now,
+ * works for somebody else. */
+static bool forked_meanwhile(const work *w) { return tpi_generation() != w->generation; }
+
 /* The look at `ticket` comes late since it costs both a cache line. */
 static void join_child(fork_join *pool, member *child, const work *w) {
     uint32_t seen = child->joined, now;
@@ -150,7 +155,7 @@ static void join_child(fork_join *pool, member *child, const work *w) {
             take_part(pool, w, child->index);
             return;
         }
-        now = tpi_await(&child->done, seen, &pool->patience, pool->fork_generation);
+        now = tpi_await(&child->done, seen, &pool->patience, w->generation);
     }
     child->joined = now;
 }
@@ -162,7 +167,8 @@ static void take_part(fork_join *pool, const work *w, int32_t index) {
     if (end > w->members) end = w->members;
     for (int32_t c = first; c < end; ++c) signal_child(pool, &pool->members[c], w);
     run_share(pool, w, index);
-    for (int32_t c = first; c < end; ++c) join_child(pool, &pool->members[c], w);
+    for (int32_t c = first; c < end && !forked_meanwhile(w); ++c)
+        join_child(pool, &pool->members[c], w);
 }
 
 /* -- workers ------------------------------------------------------------------------------- */
@@ -206,7 +212,7 @@ static void reset_members(fork_join *pool) {
 /* All of them or none. Only the owner of the team calls it. */
 static int32_t start_workers(fork_join *pool) {
     reset_members(pool);
-    pool->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    pool->fork_generation = tpi_generation();
     for (int32_t i = 1; i < pool->size; ++i) {
         int32_t cpu = pool->ncpus ? pool->cpus[i % pool->ncpus] : -1;
         member *m = &pool->members[i];
@@ -226,10 +232,12 @@ static int32_t run_on_team(fork_join *pool, work *w) {
     int32_t code = pool->started ? TPI_OK : start_workers(pool);
     if (!code) {
         int32_t tasks = w->end - w->begin;
+        w->generation = pool->fork_generation;
         w->members = tasks < pool->size ? tasks : pool->size;
         atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
         tpi_note_caller(&pool->patience);
         take_part(pool, w, 0);
+        if (forked_meanwhile(w)) return TPI_OK; /* the child's first region has freed the team */
     }
     tpi_unlock(&pool->team);
     return code;

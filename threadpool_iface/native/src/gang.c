@@ -12,7 +12,7 @@
 
 void tpi_gang_init(tpi_gang *gang, int32_t n) {
     gang->n = n;
-    gang->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    gang->fork_generation = tpi_generation();
     tpi_patience_init(&gang->patience, n, BLOCKTIME_US, NULL);
     atomic_init(&gang->arrived_and_ended, 0);
     atomic_init(&gang->phase, 0);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "thread_state.h"
 #include "waiting.h"
 
 static pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -25,22 +24,35 @@ __attribute__((constructor)) static void watch_forks(void) {
     pthread_atfork(NULL, NULL, in_forked_child);
 }
 
+static bool has_what_is_required(const tpi_pool_ops *ops) {
+    return ops->num_threads && ops->in_parallel && ops->parallel_for && ops->flags && ops->wait &&
+           ops->close && ops->destroy;
+}
+
+/* A table ends after a whole pointer. */
+static bool is_a_table(const tpi_pool_ops *ops) {
+    return ops->abi_version == TPI_ABI_VERSION && ops->struct_size >= TPI_POOL_OPS_LEAST &&
+           (ops->struct_size - TPI_POOL_OPS_LEAST) % sizeof(void (*)(void)) == 0 &&
+           has_what_is_required(ops);
+}
+
 static tpi_pool *new_handle(const tpi_pool_ops *ops, void *self) {
+    int32_t size = ops->num_threads(self);
+    if (size < 1 || size > TPI_MAX_THREADS) return NULL;
     tpi_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
     size_t known = ops->struct_size < sizeof *ops ? ops->struct_size : sizeof *ops;
     memcpy(&pool->ops, ops, known);
     pool->self = self;
-    pool->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    pool->size = size;
+    pool->fork_generation = tpi_generation();
     atomic_init(&pool->references, 1);
     atomic_init(&pool->gate, 0);
     return pool;
 }
 
 tpi_pool *tpi_pool_new(const tpi_pool_ops *ops, void *self) {
-    if (!ops || ops->abi_version != TPI_ABI_VERSION || ops->struct_size < TPI_POOL_OPS_LEAST)
-        return NULL;
-    return new_handle(ops, self);
+    return ops && is_a_table(ops) ? new_handle(ops, self) : NULL;
 }
 
 tpi_pool *tpi_native_pool_new(const tpi_pool_ops *ops, void *self, void (*after_fork)(void *)) {
@@ -71,7 +83,8 @@ void tpi_pool_retain(tpi_pool *pool) {
 }
 
 void tpi_pool_release(tpi_pool *pool) {
-    /* acq_rel: whoever frees has seen every other user's last access. */
+    if (!pool) return;
+    /* acq_rel: the last user has seen every other user's last access. */
     if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) return;
     /* The last user is one of the pool's own tasks: leaking beats freeing what it stands on. */
     if (tpi_pool_close(pool) != TPI_OK) return;
@@ -82,48 +95,89 @@ void tpi_pool_release(tpi_pool *pool) {
 
 static void forget_parent(tpi_pool *pool, uint32_t generation) {
     pthread_mutex_lock(&fork_mutex);
-    if (pool->fork_generation != generation) {
+    if (atomic_load_explicit(&pool->fork_generation, memory_order_relaxed) != generation) {
         uint32_t closed = atomic_load_explicit(&pool->gate, memory_order_relaxed) & TPI_GATE_CLOSED;
         atomic_store_explicit(&pool->gate, closed, memory_order_relaxed);
+        /* If the parent was just closing it, the threads that it waited for do not exist here. */
+        atomic_store_explicit(&pool->ended, closed != 0, memory_order_relaxed);
         if (pool->after_fork) pool->after_fork(pool->self);
-        pool->fork_generation = generation;
+        /* release: a thread that sees the new generation sees a pool without the parent's threads. */
+        atomic_store_explicit(&pool->fork_generation, generation, memory_order_release);
     }
     pthread_mutex_unlock(&fork_mutex);
 }
 
-static void notice_fork(tpi_pool *pool) {
-    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
-    if (__builtin_expect(pool->fork_generation != now, 0)) forget_parent(pool, now);
+/* The process's generation, with the pool belonging to it. */
+static uint32_t notice_fork(tpi_pool *pool) {
+    uint32_t now = tpi_generation();
+    if (__builtin_expect(
+            atomic_load_explicit(&pool->fork_generation, memory_order_acquire) != now, 0))
+        forget_parent(pool, now);
+    return now;
 }
 
-int32_t tpi_gate_enter(tpi_pool *pool) {
-    notice_fork(pool);
+int32_t tpi_gate_enter(tpi_pool *pool, uint32_t *generation) {
+    *generation = notice_fork(pool);
     /* acquire: pairs with the closer's release, so a closed pool is seen whole. */
     uint32_t before = atomic_fetch_add_explicit(&pool->gate, 1, memory_order_acquire);
     if (__builtin_expect(before & TPI_GATE_CLOSED, 0)) {
-        tpi_gate_leave(pool);
+        tpi_gate_leave(pool, *generation);
         return TPI_E_CLOSED;
     }
     return TPI_OK;
 }
 
-void tpi_gate_leave(tpi_pool *pool) {
-    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
-    if (pool->fork_generation != now) return; /* entered in the parent: not counted here */
+void tpi_gate_leave(tpi_pool *pool, uint32_t generation) {
+    if (__builtin_expect(tpi_generation() != generation, 0)) return;
     /* release: the closer, who waits for zero, sees all that the region did. */
     uint32_t before = atomic_fetch_sub_explicit(&pool->gate, 1, memory_order_release);
     if (before == (TPI_GATE_CLOSED | 1)) tpi_futex_wake(&pool->gate, INT32_MAX);
 }
 
+int32_t tpi_visit_begin(tpi_visit *visit, tpi_pool *pool) {
+    int32_t code = tpi_gate_enter(pool, &visit->generation);
+    if (code) return code;
+    visit->inside = (tpi_inside){.pool = pool, .outer = tpi_thread.inside};
+    tpi_thread.inside = &visit->inside;
+    return TPI_OK;
+}
+
+void tpi_visit_end(tpi_visit *visit) {
+    tpi_thread.inside = visit->inside.outer;
+    tpi_gate_leave(visit->inside.pool, visit->generation);
+}
+
+static bool inside_of(const tpi_pool *pool) {
+    for (const tpi_inside *i = tpi_thread.inside; i; i = i->outer)
+        if (i->pool == pool) return true;
+    return false;
+}
+
+static void await_value(_Atomic uint32_t *word, uint32_t wanted) {
+    uint32_t now;
+    while ((now = atomic_load_explicit(word, memory_order_acquire)) != wanted)
+        tpi_futex_wait(word, now);
+}
+
+static void end_threads(tpi_pool *pool) {
+    tpi_pool *outer = tpi_thread.closing;
+    tpi_thread.closing = pool;
+    pool->ops.close(pool->self);
+    tpi_thread.closing = outer;
+    atomic_store_explicit(&pool->ended, 1, memory_order_release);
+    tpi_futex_wake(&pool->ended, INT32_MAX);
+}
+
 int32_t tpi_pool_close(tpi_pool *pool) {
-    if (tpi_thread.running == pool) return TPI_E_IN_REGION;
+    if (!pool) return TPI_E_INVALID;
+    if (inside_of(pool)) return TPI_E_IN_REGION;
+    if (tpi_thread.closing == pool) return TPI_OK; /* a foreign pool's `close` that calls this one */
     notice_fork(pool);
     uint32_t gate = atomic_fetch_or_explicit(&pool->gate, TPI_GATE_CLOSED, memory_order_acq_rel);
-    bool first = !(gate & TPI_GATE_CLOSED);
     if (atomic_load_explicit(&threads_abandoned, memory_order_relaxed)) return TPI_OK;
-    while ((gate = atomic_load_explicit(&pool->gate, memory_order_acquire)) != TPI_GATE_CLOSED)
-        tpi_futex_wait(&pool->gate, gate);
-    if (first) pool->ops.close(pool->self);
+    await_value(&pool->gate, TPI_GATE_CLOSED);
+    if (gate & TPI_GATE_CLOSED) await_value(&pool->ended, 1);
+    else end_threads(pool);
     return TPI_OK;
 }
 
@@ -132,29 +186,32 @@ int32_t tpi_pool_is_closed(tpi_pool *pool) {
 }
 
 int32_t tpi_pool_in_use(tpi_pool *pool) {
+    notice_fork(pool);
     return (atomic_load_explicit(&pool->gate, memory_order_relaxed) & ~TPI_GATE_CLOSED) != 0;
 }
 
-int32_t tpi_pool_num_threads(tpi_pool *pool) { return pool->ops.num_threads(pool->self); }
+int32_t tpi_pool_num_threads(tpi_pool *pool) { return pool->size; }
 
 int32_t tpi_pool_in_parallel(tpi_pool *pool) {
-    return tpi_thread.running == pool || pool->ops.in_parallel(pool->self);
+    return tpi_running_pool() == pool || pool->ops.in_parallel(pool->self);
 }
 
 uint64_t tpi_pool_flags(tpi_pool *pool) { return pool->ops.flags(pool->self); }
 
 int32_t tpi_pool_wait(tpi_pool *pool) {
-    int32_t code = tpi_gate_enter(pool);
+    tpi_visit visit;
+    int32_t code = tpi_visit_begin(&visit, pool);
     if (code) return code;
     pool->ops.wait(pool->self);
-    tpi_gate_leave(pool);
+    tpi_visit_end(&visit);
     return TPI_OK;
 }
 
 void tpi_pool_park(tpi_pool *pool) {
-    if (!pool->ops.park || tpi_gate_enter(pool)) return;
+    tpi_visit visit;
+    if (!pool->ops.park || tpi_visit_begin(&visit, pool)) return;
     pool->ops.park(pool->self);
-    tpi_gate_leave(pool);
+    tpi_visit_end(&visit);
 }
 
 void tpi_pool_stats(tpi_pool *pool, tpi_stats *stats) {

@@ -9,6 +9,7 @@
 
 struct tpi_latch {
     tpi_region region;
+    uint32_t generation; /* of the process that let the region in */
     tpi_loop loop;
     tpi_patience patience; /* of those who wait for it */
 };
@@ -20,10 +21,10 @@ static void drop(tpi_latch *latch, int32_t count) {
     if (tpi_loop_release(&latch->loop, count)) free(latch);
 }
 
-/* The region leaves the gate before anybody hears of its end: whoever has waited may close the pool
- * and free it. */
+/* The region leaves the gate before a waiter hears of its end: who has waited may close the pool and free
+ * it. */
 static void end(tpi_latch *latch) {
-    if (latch->region.pool) tpi_gate_leave(latch->region.pool);
+    tpi_gate_leave(latch->region.pool, latch->generation);
     tpi_loop_end(&latch->loop, NULL);
 }
 
@@ -46,7 +47,7 @@ static tpi_latch *new_latch(tpi_pool *pool, int32_t n, tpi_task task, void *ctx,
 static void run_now(tpi_latch *latch) {
     tpi_region *r = &latch->region;
     atomic_store_explicit(&latch->loop.next, r->nthr, memory_order_relaxed); /* nothing to claim */
-    int32_t code = tpi_pool_parallel(r->pool, r->nthr, r->task, r->ctx);
+    int32_t code = tpi_pool_parallel(r->pool, r->nthr, tpi_run_task, r);
     if (code) tpi_note_error(r, code);
     atomic_store_explicit(&latch->loop.left, 0, memory_order_release);
 }
@@ -63,24 +64,38 @@ static int32_t schedule(tpi_latch *latch, int32_t helpers) {
 
 int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi_latch **result) {
     if (!pool || n < 1 || !task || !result) return TPI_E_INVALID;
-    int32_t code = tpi_gate_enter(pool);
+    uint32_t generation;
+    int32_t code = tpi_gate_enter(pool, &generation);
     if (code) return code;
     int32_t workers = tpi_pool_num_threads(pool) - 1;
     int32_t helpers = !pool->ops.schedule ? 0 : n < workers ? n : workers;
     tpi_latch *latch = new_latch(pool, n, task, ctx, helpers);
-    if (!latch) code = TPI_E_NO_MEMORY;
-    else if (helpers > 0) code = schedule(latch, helpers);
+    if (!latch) {
+        tpi_gate_leave(pool, generation);
+        return TPI_E_NO_MEMORY;
+    }
+    latch->generation = generation;
+    *result = latch; /* first: a task may ask for its own latch */
+    if (helpers > 0) code = schedule(latch, helpers);
     else run_now(latch);
     /* A scheduled region leaves the gate when it ends. */
-    if (code || helpers == 0) tpi_gate_leave(pool);
+    if (code || helpers == 0) tpi_gate_leave(pool, generation);
+    if (code) *result = NULL;
     if (code) free(latch);
-    *result = code ? NULL : latch;
     return code;
 }
 
+/* Whether the calling thread is in one of the latch's tasks. */
+static bool is_own(const tpi_latch *latch) {
+    for (const tpi_inside *i = tpi_thread.inside; i; i = i->outer)
+        if (i->region == &latch->region) return true;
+    return false;
+}
+
 int32_t tpi_latch_wait(tpi_latch *latch) {
-    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
-    if (latch->loop.fork_generation != now && !tpi_loop_ended(&latch->loop)) return TPI_E_FORKED;
+    if (is_own(latch)) return TPI_E_OWN_TASK;
+    if (latch->loop.fork_generation != tpi_generation() && !tpi_loop_ended(&latch->loop))
+        return TPI_E_FORKED;
     tpi_region *outer = tpi_thread.region;
     tpi_thread.region = &latch->region;
     if (tpi_loop_run(&latch->loop)) end(latch);

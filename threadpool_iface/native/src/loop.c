@@ -5,7 +5,7 @@ void tpi_loop_init(tpi_loop *loop, int32_t n, tpi_task task, void *ctx, int32_t 
     loop->task = task;
     loop->ctx = ctx;
     loop->n = n;
-    loop->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    loop->fork_generation = tpi_generation();
     atomic_init(&loop->next, 0);
     atomic_init(&loop->left, n);
     /* Others look whether this loop is free while it is being taken. */

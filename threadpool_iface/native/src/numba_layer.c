@@ -21,6 +21,7 @@
 #include "thread_state.h"
 #include "threadpool_iface.h"
 #include "ticks.h"
+#include "waiting.h"
 
 typedef void (*kernel)(char **args, size_t *dims, size_t *steps, void *data);
 
@@ -54,7 +55,11 @@ static _Atomic int32_t on_pools, shares_evenly;
 static _Atomic bool own_launched;
 static pthread_mutex_t own_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void in_forked_child(void) { pthread_mutex_init(&own_mutex, NULL); }
+static void in_forked_child(void) {
+    pthread_mutex_init(&own_mutex, NULL);
+    self.team = self.id = 0; /* whose task forked is in no loop of the child's */
+    self.in_own = self.raised = false;
+}
 
 __attribute__((constructor)) static void prepare(void) {
     pthread_atfork(NULL, NULL, in_forked_child);
@@ -218,9 +223,11 @@ static void run_small(loop *l, char **args, size_t *dims) {
 
 static void run_blocks(loop *l, char **args, size_t *dims) {
     size_t begin, count, threads = (size_t)l->tasks;
+    uint32_t generation = tpi_generation();
     uint64_t start = tpi_ticks();
     for (bool first = true; (count = take_block(l, threads, &begin)); first = false) {
         run_rows(l, begin, count, args, dims);
+        if (tpi_generation() != generation) return; /* forked: the loop is the parent's */
         if (first) learn_cost(l, count, start);
     }
 }

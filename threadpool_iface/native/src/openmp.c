@@ -43,8 +43,7 @@ static void run_claimed(team_work *w) {
         w->task(w->ctx, (int32_t)i, w->n);
 }
 
-static void team_body(void *arg) {
-    team_work *w = arg;
+static void take_part(team_work *w) {
     int32_t members = w->pool->get_num_threads();
     if (w->together && members < w->n)
         atomic_store_explicit(&w->refused, true, memory_order_relaxed);
@@ -54,10 +53,18 @@ static void team_body(void *arg) {
         run_block(w, w->pool->get_thread_num(), members);
 }
 
+static void team_body(void *arg) {
+    team_work *w = arg;
+    int32_t outer = tpi_thread.worker;
+    if (w->pool->get_thread_num() != 0) tpi_thread.worker = 1;
+    take_part(w);
+    tpi_thread.worker = outer;
+}
+
 /* libgomp keeps a thread's workers in the thread; in a forked child they are gone and the next
  * region would wait for them for ever. */
 static int32_t run_team(team_work *w) {
-    uint32_t now = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) + 1;
+    uint32_t now = tpi_generation() + 1;
     if (used_in && used_in != now && !w->pool->survives_fork) return TPI_E_NOT_AFTER_FORK;
     used_in = now;
     int32_t most = w->n < w->pool->size ? w->n : w->pool->size;

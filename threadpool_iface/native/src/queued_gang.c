@@ -43,12 +43,17 @@ static void enqueue_all(const tpi_crew *crew, int32_t count, tpi_item item) {
     }
 }
 
+/* In a child that a task of the gang forked, the turn is the child's own to take. */
+static void give_up_turn(const tpi_crew *crew) {
+    if (tpi_generation() == crew->fork_generation) tpi_unlock(crew->turn);
+}
+
 int32_t tpi_run_gang(const tpi_crew *crew, int32_t n, tpi_task task, void *ctx) {
     if (!tpi_lock_wait(crew->turn)) return TPI_OK;
     gang g = new_gang(crew, n, task, ctx);
     enqueue_all(crew, n - 1, (tpi_item){join_gang, &g});
     lead_gang(&g, crew->patience);
-    tpi_unlock(crew->turn);
+    give_up_turn(crew);
     return TPI_OK;
 }
 
@@ -109,6 +114,6 @@ int32_t tpi_run_gang_soon(const tpi_crew *crew, int32_t n, tpi_task task, void *
     if (!tpi_lock_wait_for(crew->turn, TPI_SOON_MS)) return TPI_E_BUSY;
     muster *m = call_muster(crew, n, task, ctx);
     int32_t code = m ? run_muster(crew, m) : TPI_E_NO_MEMORY;
-    tpi_unlock(crew->turn);
+    give_up_turn(crew);
     return code;
 }

@@ -15,6 +15,7 @@
 #include "small_loops.h"
 #include "thread_state.h"
 #include "ticks.h"
+#include "waiting.h"
 
 /* Long enough for the clock's own 10 ns not to count, short against what a region costs. A guess. */
 static const double PROBE_CYCLES = 3000.0;
@@ -81,22 +82,25 @@ static double cycles_of(uint64_t ticks) {
 
 /* How many pieces to take after `count` of them took `cycles`. */
 static int64_t next_size(const loop *l, int64_t size, int64_t count, double cycles, int32_t nthr) {
-    if (cycles < PROBE_CYCLES) return size * GROWTH;
-    double each = cycles / (double)count;
-    int64_t most = each < MOST_CYCLES ? (int64_t)(MOST_CYCLES / each) : 1;
-    return least(least(most, size * GROWTH), tpi_block_size(l->pieces, each, nthr));
+    int64_t grown = size < l->pieces / GROWTH ? size * GROWTH : l->pieces;
+    if (cycles < PROBE_CYCLES) return grown;
+    double each = cycles / (double)count, most = MOST_CYCLES / each;
+    if (most < (double)grown) grown = most < 1 ? 1 : (int64_t)most;
+    return least(grown, tpi_block_size(l->pieces, each, nthr));
 }
 
 /* What a task has measured, and how many pieces it takes next. */
 typedef struct {
     int64_t size, run;
     uint64_t ticks;
+    uint32_t generation; /* of the process that the task was started in */
 } pace;
 
 static int32_t run_measured(loop *l, int64_t begin, int64_t end, int32_t nthr, pace *p) {
     uint64_t start = tpi_ticks();
     int32_t code = run_pieces(l, begin, end);
     uint64_t taken = tpi_ticks() - start;
+    if (tpi_generation() != p->generation) return code;
     p->ticks += taken;
     p->run += end - begin;
     p->size = next_size(l, p->size, end - begin, cycles_of(taken), nthr);
@@ -109,6 +113,7 @@ static int32_t run_share(loop *l, share *s, int32_t nthr, pace *p) {
     while (!code && !atomic_load_explicit(&l->over, memory_order_relaxed) &&
            claim(s, p->size, &begin, &end)) {
         code = l->measured ? run_measured(l, begin, end, nthr, p) : run_pieces(l, begin, end);
+        if (tpi_generation() != p->generation) return TPI_E_FORKED; /* the loop is the parent's */
         if (end < s->end && is_over(l)) break;
     }
     if (code) atomic_store_explicit(&l->over, 1, memory_order_relaxed);
@@ -117,13 +122,14 @@ static int32_t run_share(loop *l, share *s, int32_t nthr, pace *p) {
 
 static int32_t dynamic_task(void *ctx, int32_t ithr, int32_t nthr) {
     loop *l = ctx;
-    pace p = {.size = 1};
+    pace p = {.size = 1, .generation = tpi_generation()};
     int32_t code = 0;
     for (int32_t i = 0, other = ithr; i < nthr && !code; ++i) {
         code = run_share(l, &l->shares[other], nthr, &p);
         if (++other == nthr) other = 0;
     }
-    if (p.run) tpi_learn_cost((const void *)l->run, (double)p.run, p.ticks);
+    if (p.run && tpi_generation() == p.generation)
+        tpi_learn_cost((const void *)l->run, (double)p.run, p.ticks);
     return code;
 }
 
@@ -163,9 +169,13 @@ static bool valid(int64_t n, int64_t grain, int64_t most) {
     return n >= 0 && (grain == TPI_NOT_GIVEN || grain > 0) && (most == TPI_NOT_GIVEN || most >= 0);
 }
 
+static bool is_schedule(int32_t schedule) {
+    return schedule >= TPI_ANY_SCHEDULE && schedule <= TPI_DYNAMIC;
+}
+
 int32_t tpi_for(int64_t n, int64_t grain, int32_t schedule, int64_t most, double cost,
                 tpi_range_task run, void *ctx) {
-    if (!valid(n, grain, most)) return TPI_E_INVALID;
+    if (!valid(n, grain, most) || !is_schedule(schedule) || !run) return TPI_E_INVALID;
     if (n == 0) return TPI_OK;
     loop l = {.run = run, .ctx = ctx, .n = n, .grain = 1, .pieces = 1};
     if (most == 0) {

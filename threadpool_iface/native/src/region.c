@@ -5,7 +5,7 @@
 #define _GNU_SOURCE
 #include "region.h"
 
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "float_mode.h"
@@ -16,18 +16,39 @@
 #include "waiting.h"
 
 static int32_t call(tpi_region *r, int32_t ithr, int32_t nthr) {
-    tpi_pool *outer = tpi_thread.running;
+    tpi_inside here = {.pool = r->pool, .region = r, .outer = tpi_thread.inside};
     struct tpi_gang *outer_gang = tpi_thread.gang;
+    int32_t outer_depth = tpi_thread.depth;
     uint64_t mode = tpi_float_mode_enter();
-    tpi_thread.running = r->pool;
+    tpi_thread.inside = &here;
     tpi_thread.gang = r->gang;
-    ++tpi_thread.depth;
+    tpi_thread.depth = outer_depth + 1;
     int32_t code = r->task(r->ctx, ithr, nthr);
-    --tpi_thread.depth;
+    tpi_thread.depth = outer_depth;
     tpi_thread.gang = outer_gang;
-    tpi_thread.running = outer;
+    tpi_thread.inside = here.outer;
     tpi_float_mode_leave(mode);
     return code;
+}
+
+/* Whether the task that has just returned on this thread forked, and this is the child of a thread that
+ * did not start the region: the region lies on the stack of a thread that the child does not have, where
+ * another one may live by now. */
+static bool region_is_lost(const tpi_region *r, uint32_t generation) {
+    return __builtin_expect(tpi_generation() != generation, 0) && tpi_thread.region != r;
+}
+
+/* `call`, for a region that may be left in a forked child. There its caller takes the fork for a failure,
+ * unless it runs all of the tasks itself; a pool's worker, which has no pool to go back to, ends. */
+static int32_t call_and_notice_fork(tpi_region *r, int32_t ithr, int32_t nthr) {
+    uint32_t generation = tpi_generation();
+    bool on_worker = tpi_thread.worker;
+    int32_t code = call(r, ithr, nthr);
+    if (__builtin_expect(tpi_generation() == generation, 1)) return code;
+    bool lost = region_is_lost(r, generation);
+    if (lost && on_worker && code) exit(EXIT_FAILURE);
+    if (lost && on_worker) pthread_exit(NULL); /* and with it the process, whose last thread it is */
+    return !lost && r->alone ? code : TPI_E_FORKED;
 }
 
 void tpi_note_error(tpi_region *r, int32_t code) {
@@ -52,7 +73,9 @@ void tpi_poll_interrupt(void) {
 int32_t tpi_run_task(void *region, int32_t ithr, int32_t nthr) {
     tpi_region *r = region;
     if (tpi_region_error(r)) return 0;
-    int32_t code = call(r, ithr, nthr);
+    uint32_t generation = tpi_generation();
+    int32_t code = call_and_notice_fork(r, ithr, nthr);
+    if (region_is_lost(r, generation)) return code;
     if (__builtin_expect(code != 0, 0)) tpi_note_error(r, code);
     tpi_poll_interrupt();
     return code;
@@ -63,7 +86,9 @@ static int32_t run_some(void *region, int32_t part, int32_t parts) {
     (void)part, (void)parts;
     tpi_region *r = region;
     int64_t i;
-    while ((i = atomic_fetch_add_explicit(&r->claimed, 1, memory_order_relaxed)) < r->nthr)
+    uint32_t generation = tpi_generation();
+    while (!region_is_lost(r, generation) &&
+           (i = atomic_fetch_add_explicit(&r->claimed, 1, memory_order_relaxed)) < r->nthr)
         tpi_run_task(r, (int32_t)i, r->nthr);
     return 0;
 }
@@ -71,7 +96,9 @@ static int32_t run_some(void *region, int32_t part, int32_t parts) {
 /* A gang's task starts whatever became of the others: they may be waiting for it. */
 static int32_t run_task_together(void *region, int32_t ithr, int32_t nthr) {
     tpi_region *r = region;
-    int32_t code = call(r, ithr, nthr);
+    uint32_t generation = tpi_generation();
+    int32_t code = call_and_notice_fork(r, ithr, nthr);
+    if (region_is_lost(r, generation)) return code;
     if (!code) code = tpi_gang_end_task(r->gang);
     if (code) tpi_note_error(r, code);
     return code;
@@ -84,15 +111,18 @@ static int32_t run_task_counted(void *region, int32_t ithr, int32_t nthr) {
         tpi_note_error(r, TPI_E_INCOMPLETE);
         return TPI_E_INCOMPLETE;
     }
+    uint32_t generation = tpi_generation();
     int32_t code = r->counted(region, ithr, nthr);
+    if (region_is_lost(r, generation)) return code;
     /* release: a caller that sees zero sees what every task wrote, even if the pool's own join
      * were weaker than the contract. */
     atomic_fetch_sub_explicit(&r->left, 1, memory_order_release);
     return code;
 }
 
-static int32_t run_inline(int32_t nthr, tpi_task task, void *ctx) {
-    tpi_region r = {.task = task, .ctx = ctx, .pool = tpi_thread.running, .nthr = nthr};
+/* `pool` is the one whose tasks these are to be taken for. */
+static int32_t run_inline(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx) {
+    tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = nthr, .alone = true};
     tpi_region *outer = tpi_thread.region;
     tpi_thread.region = &r;
     int32_t code = 0;
@@ -107,20 +137,18 @@ static int32_t run_inline(int32_t nthr, tpi_task task, void *ctx) {
 typedef int32_t (*start_region)(void *self, int32_t n, tpi_task task, void *ctx);
 
 static int32_t submit(tpi_region *r, start_region start, tpi_task task) {
-    tpi_pool *pool = r->pool, *outer = tpi_thread.running;
+    tpi_pool *pool = r->pool;
     tpi_region *outer_region = tpi_thread.region;
-    uint32_t generation = pool->fork_generation;
-    ++tpi_thread.depth;
-    tpi_thread.running = pool;
+    int32_t outer_depth = tpi_thread.depth;
+    uint32_t generation = tpi_generation();
+    tpi_thread.depth = outer_depth + 1;
     tpi_thread.region = r;
     int32_t code = start(pool->self, r->width, task, r);
     if (!pool->native && (pool->ops.flags(pool->self) & TPI_ASYNCHRONOUS))
         pool->ops.wait(pool->self);
     tpi_thread.region = outer_region;
-    tpi_thread.running = outer;
-    --tpi_thread.depth;
-    if (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) != generation)
-        return TPI_E_FORKED;
+    tpi_thread.depth = outer_depth;
+    if (tpi_generation() != generation) return TPI_E_FORKED;
     int32_t failed = tpi_region_error(r);
     return failed ? failed : code;
 }
@@ -144,17 +172,19 @@ static int32_t run_region(tpi_region *r, start_region start, tpi_task task) {
 int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx) {
     if (nthr < 0 || !task) return TPI_E_INVALID;
     if (nthr == 0) nthr = pool ? tpi_pool_num_threads(pool) : tpi_max_threads();
-    if (!pool) return run_inline(nthr, task, ctx);
-    int32_t code = tpi_gate_enter(pool);
+    tpi_pool *running = tpi_running_pool();
+    if (!pool) return run_inline(running, nthr, task, ctx);
+    tpi_visit visit;
+    int32_t code = tpi_visit_begin(&visit, pool);
     if (code) return code;
     if (tpi_thread.depth) {
-        code = run_inline(nthr, task, ctx);
+        code = run_inline(running, nthr, task, ctx);
     } else {
         tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = nthr};
         r.width = tpi_within_limit(nthr);
         code = run_region(&r, pool->ops.parallel_for, r.width == nthr ? tpi_run_task : run_some);
     }
-    tpi_gate_leave(pool);
+    tpi_visit_end(&visit);
     return code;
 }
 
@@ -181,10 +211,11 @@ static int32_t enter_gang(tpi_pool *pool, start_region together, int32_t n, tpi_
     int32_t size = tpi_pool_num_threads(pool);
     if (n == 0) n = size;
     if (n > size) return TPI_E_INVALID;
-    int32_t code = tpi_gate_enter(pool);
+    tpi_visit visit;
+    int32_t code = tpi_visit_begin(&visit, pool);
     if (code) return code;
     code = run_gang(pool, together, n, task, ctx);
-    tpi_gate_leave(pool);
+    tpi_visit_end(&visit);
     return code;
 }
 

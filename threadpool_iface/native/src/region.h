@@ -3,6 +3,7 @@
 #define TPI_REGION_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "threadpool_iface.h"
@@ -14,6 +15,7 @@ typedef struct tpi_region {
     void *ctx;
     tpi_pool *pool; /* NULL: inline */
     int32_t nthr;
+    bool alone;             /* all of its tasks run on the thread that started it */
     int32_t width;          /* what the pool runs: nthr tasks, or fewer that each run some of them */
     _Atomic int64_t claimed; /* of the tasks of a region that is narrower */
     struct tpi_gang *gang;  /* NULL unless the tasks run together */

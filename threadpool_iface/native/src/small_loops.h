@@ -16,7 +16,7 @@ bool tpi_is_small(const void *code, double n);
 void tpi_learn_cost(const void *code, double items, uint64_t ticks);
 
 /* The items that a small loop begins with, and whether the rest will be as cheap. */
-static inline int64_t tpi_small_start(int64_t n) { return (n + 15) / 16; }
+static inline int64_t tpi_small_start(int64_t n) { return n / 16 + (n % 16 != 0); }
 bool tpi_stays_small(int64_t n, int64_t done, uint64_t ticks);
 
 #endif

@@ -144,7 +144,7 @@ static uint32_t await_longer(_Atomic uint32_t *word, uint32_t seen, const tpi_pa
             tpi_note_company(patience);
             return value;
         }
-        if (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) != fork_generation)
+        if (tpi_generation() != fork_generation)
             return seen;
         tpi_poll_interrupt();
     } while (tpi_lull_go_on(&lull));

@@ -45,6 +45,11 @@
 /* Bumped in every forked child: threads that a wait depends on may not exist there. */
 extern _Atomic uint32_t tpi_fork_generation;
 
+static inline uint32_t tpi_generation(void) {
+    /* relaxed: it changes only while one thread exists. */
+    return atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+}
+
 static inline uint64_t tpi_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

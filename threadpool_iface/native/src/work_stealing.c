@@ -210,7 +210,7 @@ static void *worker_body(void *arg) {
     tpi_item item;
     this_worker = me;
     tpi_thread.may_move = pool->ncpus == 0;
-    while (atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed) == generation) {
+    while (tpi_generation() == generation) {
         if (next_item_metered(me, &item))
             item.run(item.arg);
         else if (atomic_load_explicit(&pool->stopping, memory_order_relaxed))
@@ -255,7 +255,7 @@ static void reset(stealing *pool) {
 }
 
 static int32_t start_all(stealing *pool) {
-    pool->fork_generation = atomic_load_explicit(&tpi_fork_generation, memory_order_relaxed);
+    pool->fork_generation = tpi_generation();
     for (int32_t i = 0; i < pool->count; ++i) {
         worker *w = &pool->workers[i];
         int32_t cpu = pool->ncpus ? pool->cpus[(i + 1) % pool->ncpus] : -1;

@@ -15,6 +15,8 @@ from itertools import count
 from time import perf_counter, thread_time
 from typing import NamedTuple
 
+from ...errors import note
+from ...native import guarded
 from ...topology.cpu_pool import CPUPool
 from ..bound_driver import driver_on
 from ..driver import Driver
@@ -63,37 +65,36 @@ class _Together:
             self._signal.release()
 
     def wait(self) -> None:
-        try:
-            self._signal.acquire()
-        except BaseException:  # Ctrl-C, maybe after the lock was taken
-            while not self._over:
-                self._signal.acquire(timeout=0.01)
-            raise
+        """May be called again after Ctrl-C, which may come after the lock was taken."""
+        while not self._over:
+            self._signal.acquire(timeout=1.0)
 
 
 class _Part:
-    """What one stream does of a batch; a driver runs it."""
+    """What one stream does of a batch; a driver runs it, once, unless it is cancelled before."""
 
-    __slots__ = ("_together", "_watched", "_work", "busy", "error", "late",
-                 "queued")
+    __slots__ = ("_claims", "_watched", "_work", "busy", "error", "late", "queued", "together")
 
     def __init__(self, work: Callable[[], None], together: _Together, watched: bool) -> None:
-        self._work, self._together, self._watched = work, together, watched
+        self._work, self.together, self._watched = work, together, watched
+        self._claims = count()  # its `next` is atomic: running and cancelling see one winner
         self.busy = self.queued = self.late = 0.0
         self.error: BaseException | None = None
 
     def run(self, refusal: BaseException | None) -> None:
         """Unless another part has failed already."""
+        if next(self._claims):
+            return
         try:
             if refusal is not None:
                 raise refusal
-            if not self._together.failed:
+            if not self.together.failed:
                 self._timed()
         except BaseException as error:
             self.error = error
-            self._together.failed.append(self)
+            self.together.failed.append(self)
         finally:
-            self._together.one_ended()
+            self.together.one_ended()
 
     def _timed(self) -> None:
         queued, busy = _queued() if self._watched else 0.0, thread_time()
@@ -104,8 +105,9 @@ class _Part:
             self.queued = _queueing.before - queued
 
     def cancel(self) -> None:
-        """It is not going to run."""
-        self._together.one_ended()
+        """It is not going to run, unless it has begun."""
+        if not next(self._claims):
+            self.together.one_ended()
 
     def lose(self) -> None:
         """The thread that waits for it does not exist in a forked child either."""
@@ -128,7 +130,9 @@ class Team:
             for number, (share, own) in enumerate(zip(shares, self._pools, strict=True))]
         weakref.finalize(self, _stop, self._drivers).atexit = False
 
-    def run(self, works: Sequence[Callable[[], None]], *, watched: bool = False) -> Times:
+    def _run(
+        self, noted: list[_Part], works: Sequence[Callable[[], None]], *, watched: bool = False
+    ) -> Times:
         """Have each stream do one of these, at the same time, and wait for all.
 
         Raises
@@ -138,26 +142,25 @@ class Team:
         """
         together = _Together(len(works))
         parts = [_Part(work, together, watched) for work in works]
+        noted += parts
         start = perf_counter()
-        try:
-            self._hand_out(parts)
-        finally:
-            together.wait()
+        for driver, part in zip(self._drivers, parts, strict=True):
+            driver.submit(part)
+        together.wait()
         elapsed = perf_counter() - start
         if together.failed:
             _raise(together.failed[0], parts)
         return Times(elapsed, [part.busy for part in parts], [part.queued for part in parts],
                      [part.late for part in parts])
 
-    def _hand_out(self, parts: Sequence[_Part]) -> None:
-        given = 0
-        try:
-            for driver, part in zip(self._drivers, parts, strict=True):
-                driver.submit(part)
-                given += 1
-        finally:
-            for part in parts[given:]:  # closed meanwhile, or there is no thread to be had
-                part.cancel()
+    def _give_up(self, noted: list[_Part]) -> None:
+        """After a failure to hand parts out, or Ctrl-C: no part begins; those that have end."""
+        for part in noted:
+            part.cancel()
+        if noted:
+            noted[0].together.wait()
+
+    run = guarded(_run, _give_up)
 
     def park(self) -> None:
         """Let the pools' workers sleep, for another team on the same cores."""
@@ -177,5 +180,5 @@ def _stop(drivers: Sequence[Driver]) -> None:
 
 def _raise(part: _Part, parts: Sequence[_Part]) -> None:
     assert part.error is not None
-    part.error.add_note(f"raised in stream {parts.index(part)} of {len(parts)}")
+    note(part.error, f"stream {parts.index(part)} of {len(parts)}")
     raise part.error
