@@ -62,7 +62,7 @@ def _outside_any_task(kind: Any, error: BaseException, traceback: Any) -> None:
 
     The caller may be another thread, so the exception goes to the region.
     """
-    given = {} if traceback is None else traceback.tb_frame.f_locals
+    given = {} if traceback is None else dict(traceback.tb_frame.f_locals)
     if given.keys() >= {"ctx", "ithr", "nthr"}:
         task: PythonTask = ffi.from_handle(given["ctx"])
         task.failures.append((error, given["ithr"], given["nthr"]))
