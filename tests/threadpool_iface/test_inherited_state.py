@@ -147,7 +147,8 @@ def task(i, n):
         process.wait(20)
     except subprocess.TimeoutExpired:
         process.kill()
-    print(threading.current_thread() is main, int(blocked[0], 16), process.wait())
+    line = f"{{threading.current_thread() is main}} {{int(blocked[0], 16)}} {{process.wait()}}\\n"
+    os.write(1, line.encode())  # in one piece, beside the other task's
 with {pool} as pool:
     pool.run_together(2, task)
 """)
