@@ -59,6 +59,64 @@ print("parent ok")
     assert done.stdout == "child 7\nparent ok\n", done.stdout + done.stderr
 
 
+def test_the_old_region_claims_nothing_of_the_childs():
+    """In the child, a thread's region goes on while the frames of the parent's region are left."""
+    done = python("""
+pool = OmpLikePool(2, schedule="dynamic")
+me, ran, begun, left = os.getpid(), [0] * 40, threading.Event(), threading.Event()
+def other(i, n):
+    ran[i] += 1
+    begun.set()
+    left.wait()
+def task(i, n):
+    if os.getpid() == me and threading.current_thread() is threading.main_thread():
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            return
+        threading.Thread(target=lambda: pool.parallel_for(40, other)).start()
+        begun.wait()
+try:
+    pool.parallel_for(40, task)
+except ThreadpoolError:
+    left.set()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread(): thread.join()
+    print(ran == [1] * 40, flush=True)
+    os._exit(0)
+""")
+    assert set(done.stdout.split()) == {"True"}, done.stdout + done.stderr
+
+
+def test_the_old_region_does_not_take_the_childs_team():
+    """It ran its tasks one by one because the team was busy; in the child it is free."""
+    done = python("""
+pool, me, seen = OmpLikePool(2), os.getpid(), []
+busy, over = threading.Event(), threading.Event()
+def hold(i, n):
+    busy.set()
+    over.wait()
+holder = threading.Thread(target=lambda: pool.parallel_for(2, hold))
+holder.start()
+busy.wait()
+def task(i, n):
+    seen.append(i)
+    if i == 0 and os.fork() == 0:
+        pool.close()
+def told():
+    try:
+        pool.parallel_for(4, task)
+    except ThreadpoolError as error:
+        assert os.getpid() != me and "forked" in str(error)
+        os._exit(0 if seen == [0] and len(os.listdir('/proc/self/task')) == 1 else 1)
+told()
+print(os.wait()[1], seen)
+over.set()
+holder.join()
+""")
+    assert done.stdout == "0 [0, 1, 2, 3]\n", done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("pool", KINDS)
 def test_a_failure_in_a_child_of_a_worker_is_told(pool):
     done = python(f"""

@@ -155,7 +155,7 @@ int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi
 /* Runs those of its tasks that have not started; the region's code. TPI_E_OWN_TASK inside one of them. */
 int32_t tpi_latch_wait(tpi_latch *latch);
 int32_t tpi_latch_ended(tpi_latch *latch);
-void tpi_latch_release(tpi_latch *latch); /* does not wait */
+void tpi_latch_release(tpi_latch *latch); /* does not wait; one of its tasks may call it, too */
 
 /* Items of a block worth scheduling, for a loop of n whose items take `cycles` each. */
 int64_t tpi_block_size(int64_t n, double cycles, int32_t num_threads);

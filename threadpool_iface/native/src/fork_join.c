@@ -70,6 +70,10 @@ typedef struct fork_join {
 
 /* -- a member's share ---------------------------------------------------------------------- */
 
+/* A task of the region forked, and this is its caller in the child: the team and what it claims belong
+ * to somebody else by now. */
+static bool forked_meanwhile(const work *w) { return tpi_generation() != w->generation; }
+
 /* One of `members` even, contiguous blocks. */
 static void run_block(const work *w, int64_t block) {
     int64_t n = (int64_t)w->end - w->begin, small = n / w->members, larger = n % w->members;
@@ -96,10 +100,11 @@ static void run_share(fork_join *pool, const work *w, int32_t index) {
             run_block(w, index);
             return;
         case CLAIMED_BLOCKS:
-            while ((i = claim(pool)) < w->members) run_block(w, i);
+            while (!forked_meanwhile(w) && (i = claim(pool)) < w->members) run_block(w, i);
             return;
         case CLAIMED_TASKS:
-            while ((i = w->begin + claim(pool)) < w->end) w->task(w->ctx, (int32_t)i, w->nthr);
+            while (!forked_meanwhile(w) && (i = w->begin + claim(pool)) < w->end)
+                w->task(w->ctx, (int32_t)i, w->nthr);
             return;
     }
 }
@@ -142,10 +147,6 @@ static bool begin(member *me, uint32_t ticket) {
 }
 
 static void take_part(fork_join *pool, const work *w, int32_t index);
-
-/* A task of the region forked, and this is its caller in the child: the team, if there is one by now,
- * works for somebody else. */
-static bool forked_meanwhile(const work *w) { return tpi_generation() != w->generation; }
 
 /* The look at `ticket` comes late since it costs both a cache line. */
 static void join_child(fork_join *pool, member *child, const work *w) {
@@ -232,7 +233,6 @@ static int32_t run_on_team(fork_join *pool, work *w) {
     int32_t code = pool->started ? TPI_OK : start_workers(pool);
     if (!code) {
         int32_t tasks = w->end - w->begin;
-        w->generation = pool->fork_generation;
         w->members = tasks < pool->size ? tasks : pool->size;
         atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
         tpi_note_caller(&pool->patience);
@@ -245,8 +245,8 @@ static int32_t run_on_team(fork_join *pool, work *w) {
 
 static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
     fork_join *pool = self;
-    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n};
-    while (w.begin < n) {
+    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n, .generation = tpi_generation()};
+    while (w.begin < n && !forked_meanwhile(&w)) {
         if (pool->size > 1 && n - w.begin > 1 && tpi_lock_try(&pool->team))
             return run_on_team(pool, &w);
         task(ctx, w.begin++, n);
@@ -254,15 +254,20 @@ static int32_t parallel_for(void *self, int32_t n, tpi_task task, void *ctx) {
     return TPI_OK;
 }
 
+static work new_gang(int32_t n, tpi_task task, void *ctx) {
+    return (work){.task = task, .ctx = ctx, .end = n, .nthr = n, .together = true,
+                  .generation = tpi_generation()};
+}
+
 static int32_t run_together(void *self, int32_t n, tpi_task task, void *ctx) {
     fork_join *pool = self;
-    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n, .together = true};
+    work w = new_gang(n, task, ctx);
     return tpi_lock_wait(&pool->team) ? run_on_team(pool, &w) : TPI_OK;
 }
 
 static int32_t run_together_soon(void *self, int32_t n, tpi_task task, void *ctx) {
     fork_join *pool = self;
-    work w = {.task = task, .ctx = ctx, .end = n, .nthr = n, .together = true};
+    work w = new_gang(n, task, ctx);
     return tpi_lock_wait_for(&pool->team, TPI_SOON_MS) ? run_on_team(pool, &w) : TPI_E_BUSY;
 }
 

@@ -21,8 +21,8 @@ static void drop(tpi_latch *latch, int32_t count) {
     if (tpi_loop_release(&latch->loop, count)) free(latch);
 }
 
-/* The region leaves the gate before a waiter hears of its end: who has waited may close the pool and free
- * it. */
+/* The region leaves the gate before a sleeping waiter is woken, so that a close that follows need not
+ * wait. One that is awake may see the last task ended a moment earlier; then `close` waits. */
 static void end(tpi_latch *latch) {
     tpi_gate_leave(latch->region.pool, latch->generation);
     tpi_loop_end(&latch->loop, NULL);
@@ -38,7 +38,8 @@ static tpi_latch *new_latch(tpi_pool *pool, int32_t n, tpi_task task, void *ctx,
     tpi_latch *latch = aligned_alloc(alignof(tpi_latch), sizeof *latch);
     if (!latch) return NULL;
     latch->region = (tpi_region){.task = task, .ctx = ctx, .pool = pool, .nthr = n};
-    tpi_loop_init(&latch->loop, n, tpi_run_task, &latch->region, helpers + 1);
+    /* The helpers', the caller's, and one until it is submitted: a task may release its own latch. */
+    tpi_loop_init(&latch->loop, n, tpi_run_task, &latch->region, helpers + 2);
     tpi_patience_init(&latch->patience, tpi_pool_num_threads(pool), BLOCKTIME_US, NULL);
     return latch;
 }
@@ -57,7 +58,7 @@ static int32_t schedule(tpi_latch *latch, int32_t helpers) {
     tpi_count_region(pool, latch->region.nthr);
     int32_t queued = pool->ops.schedule(pool->self, helpers, help, latch);
     if (queued < 0) return queued;
-    if (queued < helpers) drop(latch, helpers - queued); /* the caller's reference remains */
+    if (queued < helpers) drop(latch, helpers - queued);
     if (queued == 0 && tpi_loop_run(&latch->loop)) end(latch);
     return TPI_OK;
 }
@@ -80,8 +81,12 @@ int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi
     else run_now(latch);
     /* A scheduled region leaves the gate when it ends. */
     if (code || helpers == 0) tpi_gate_leave(pool, generation);
-    if (code) *result = NULL;
-    if (code) free(latch);
+    if (code) {
+        *result = NULL;
+        free(latch);
+    } else {
+        drop(latch, 1);
+    }
     return code;
 }
 
