@@ -13,7 +13,7 @@ CORE = HERE.parents[1] / "threadpool_iface" / "native"
 def build_stress(
     folder: Path, *flags: str, compiler: str | None = None, name: str = "stress"
 ) -> Path:
-    """Compile `stress.c`, or another program, with the C core; CalledProcessError has the compiler's words."""
+    """Compile `stress.c`, or `name`, with the C core; CalledProcessError has the errors."""
     compiler = compiler or os.environ.get("CC", "gcc")
     program = folder / name
     # gcc's ThreadSanitizer does not model fences, and says so; the core's fences order only
