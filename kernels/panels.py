@@ -17,6 +17,25 @@ from .microkernels.memory import call_microkernel, store_i64
 _A_OFFSETS, _P_OFFSETS, _C_OFFSETS = 8 * emit.A_OFFSETS, 8 * emit.P_OFFSETS, 8 * emit.C_OFFSETS
 _B, _B_STRIDE, _P, _C = 8 * emit.B, 8 * emit.B_STRIDE, 8 * emit.P, 8 * emit.C
 _BIAS, _LANES = 8 * emit.BIAS, 8 * emit.LANES
+_LENGTH, _CHAIN, _CHAINS = 8 * emit.LENGTH, 8 * emit.CHAIN, 8 * emit.CHAINS
+_CHAIN_STEP = 8 * emit.CHAIN_STEP
+
+#: Chains that a block of a product with a vector is cut into. Others add such products up in the
+#: lanes of vectors, with errors that so many chains come close to.
+VECTOR_CHAINS = 6
+
+
+@kernel
+def set_length(args, length, vector):
+    """Terms of each segment: one chain, or several if one factor of the product is a vector."""
+    chain = max(length, 1)
+    if vector != 0:
+        shortest = VECTOR_CHAINS * emit.STEP
+        chain = max((length + shortest - 1) // shortest, 1) * emit.STEP
+    store_i64(args + _LENGTH, length)
+    store_i64(args + _CHAIN, chain)
+    store_i64(args + _CHAIN_STEP, emit.STEP)
+    store_i64(args + _CHAINS, max(length - 1, 0) // chain)
 
 
 @kernel

@@ -13,10 +13,19 @@ from .descriptor import Conv2dDescriptor
 
 DIMS = ("batch", "oh", "oc")
 
-#: K and pixel blocks, as for a GEMM: a KC x 64 panel of weights is 128 KiB, and the input under
-#: 120 pixels at most 240 KiB; 120 is a whole number of tiles of 6 and of 8 rows.
-KC = 512
+#: K and pixel blocks, as for a GEMM: a KC x 64 panel of weights is 96 KiB, and the input under
+#: 120 pixels at most 180 KiB; 120 is a whole number of tiles of 6 and of 8 rows.
+KC = 384
 PIXELS = 120
+#: Of taps with more than KC channels, where K has LONG_K and more: a chain of 512 rounds worse than
+#: one of 384, but a sum of several does not, and half as many blocks take 1-3 % less time.
+LONG_KC, LONG_K = 512, 1024
+
+
+def block_depth(d: Conv2dDescriptor) -> int:
+    """The most terms of a K block."""
+    channels = d.weights_shape[1]
+    return LONG_KC if channels > KC and prod(d.weights_shape[1:]) >= LONG_K else KC
 
 
 #: A pass over the sums for each tap pays where at most this share of the pixels, and at most

@@ -6,7 +6,7 @@ rectangles: one large interior and thin edges. Inside a rectangle every pixel ha
 (see `emit`), so padding is neither copied nor multiplied: it contributes nothing, not even when a
 weight is infinite. A task owns a range of images, output rows and panels of output channels; it
 cuts each rectangle into blocks of pixels and walks K blocks and panels over each. Images so small
-that rectangles would be slivers are computed tap by tap instead (`taps`), with the same bits.
+that rectangles would be slivers are computed tap by tap instead (`taps`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numba import types
 from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit
 from ..microkernels.memory import store_i64
-from ..panels import balance
+from ..panels import balance, set_length
 from ..words import (
     PLAN,
     SCRATCH,
@@ -71,56 +71,63 @@ def _run_end(start, end, stride, dilation, pad, taps, size):
 
 @kernel
 def _k_blocks(context, kh_taps, kw_taps):
-    """(runs, elements in a run, K blocks) of a pixel that sees kh_taps x kw_taps taps."""
+    """K blocks of a pixel that sees kh_taps x kw_taps taps: of whole rows of taps if they fit, of
+    whole taps of one row, or of channels of one tap. The layout has no part in it, nor in the bits.
+    """
     ic, kc = word(context, w.IC), word(context, w.KC)
-    runs, length = kh_taps * kw_taps, ic
-    if word(context, w.MERGED) != 0:
-        runs, length = kh_taps, ic * kw_taps
-    if runs == 0 or length == 0:
-        return 0, 0, 1
-    if length > kc:
-        return runs, length, runs * ((length + kc - 1) // kc)
-    group = min(kc // length, w.MAX_SEGMENTS)
-    return runs, length, (runs + group - 1) // group
+    if kh_taps == 0 or kw_taps == 0 or ic == 0:
+        return 1
+    if ic > kc:
+        return kh_taps * kw_taps * ((ic + kc - 1) // kc)
+    most = min(kc // ic, w.MAX_SEGMENTS)
+    if kw_taps > most:
+        return kh_taps * ((kw_taps + most - 1) // most)
+    rows = most // kw_taps
+    return (kh_taps + rows - 1) // rows
 
 
 @kernel
-def _run_position(context, run, kh, kw, kw_taps):
-    """(byte offset into the input, row of packed weights) where a run starts."""
-    y, x = kh + run, kw
-    if word(context, w.MERGED) == 0:
-        y, x = kh + run // kw_taps, kw + run % kw_taps
+def _block_ranges(context, block, blocks, kh_taps, kw_taps):
+    """The rows of taps, taps of a row and channels of one K block, each with its end."""
+    ic, parts = word(context, w.IC), blocks // kh_taps
+    if blocks <= kh_taps:
+        y, end_y = balance(kh_taps, blocks, block), balance(kh_taps, blocks, block + 1)
+        return y, end_y, 0, kw_taps, 0, ic
+    y, part = block // parts, block % parts
+    if parts <= kw_taps:
+        x, end_x = balance(kw_taps, parts, part), balance(kw_taps, parts, part + 1)
+        return y, y + 1, x, end_x, 0, ic
+    chunks = parts // kw_taps
+    x, chunk = part // chunks, part % chunks
+    return y, y + 1, x, x + 1, balance(ic, chunks, chunk), balance(ic, chunks, chunk + 1)
+
+
+@kernel
+def _add_segment(context, scratch, number, y, x, channel):
+    """A segment that starts with a channel of tap (y, x)."""
     offset = y * word(context, w.DILATION_H) * word(context, w.SRC_H)
     offset += x * word(context, w.DILATION_W) * word(context, w.SRC_W)
-    return offset, (y * word(context, w.KW) + x) * word(context, w.IC)
+    row = (y * word(context, w.KW) + x) * word(context, w.IC) + channel
+    entry = scratch + w.SEGMENTS + 16 * number
+    store_i64(entry, offset + channel * word(context, w.SRC_C))
+    store_i64(entry + 8, row)
 
 
 @kernel
-def _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps):
-    """Write the segments of one K block: part of a long run, or several whole short ones."""
-    args, segments = scratch + w.ARGS, scratch + w.SEGMENTS
+def _set_k_block(context, scratch, block, blocks, kh, kh_taps, kw, kw_taps):
+    """Write the segments of one K block: a tap each, or neighbours that are one run of memory."""
+    args, segments = scratch + w.ARGS, 0
     store_i64(args + 8 * emit.FIRST, 1 if block == 0 else 0)
     store_i64(args + 8 * emit.LAST, 1 if block == blocks - 1 else 0)
-    if runs == 0:
-        store_i64(args + 8 * emit.NSEGMENTS, 0)
-        return
-    chunks = blocks // runs
-    if chunks > 1 or length > word(context, w.KC):
-        run, chunk = block // chunks, block % chunks
-        start, end = balance(length, chunks, chunk), balance(length, chunks, chunk + 1)
-        offset, row = _run_position(context, run, kh, kw, kw_taps)
-        store_i64(segments, offset + start * word(context, w.SRC_C))
-        store_i64(segments + 8, row + start)
-        store_i64(args + 8 * emit.NSEGMENTS, 1)
-        store_i64(args + 8 * emit.LENGTH, end - start)
-        return
-    first, last = balance(runs, blocks, block), balance(runs, blocks, block + 1)
-    for run in range(first, last):
-        offset, row = _run_position(context, run, kh, kw, kw_taps)
-        store_i64(segments + 16 * (run - first), offset)
-        store_i64(segments + 16 * (run - first) + 8, row)
-    store_i64(args + 8 * emit.NSEGMENTS, last - first)
-    store_i64(args + 8 * emit.LENGTH, length)
+    if kh_taps != 0 and kw_taps != 0:
+        y, end_y, x, end_x, c, end_c = _block_ranges(context, block, blocks, kh_taps, kw_taps)
+        step = end_x - x if word(context, w.MERGED) != 0 else 1
+        set_length(args, step * (end_c - c), word(context, w.VECTOR))
+        for row in range(y, end_y):
+            for tap in range(x, end_x, step):
+                _add_segment(context, scratch, segments, kh + row, kw + tap, c)
+                segments += 1
+    store_i64(args + 8 * emit.NSEGMENTS, segments)
 
 
 @kernel
@@ -157,10 +164,10 @@ def _panel_through_tile(
     channels = target + (group * oc + local * nr) * word(context, w.DST_C)
     if word(context, w.NEEDS_OUT) != 0:
         move_tile(context, scratch, results, channels, pixels, valid, True)
-    runs, length, blocks = _k_blocks(context, kh_taps, kw_taps)
+    blocks = _k_blocks(context, kh_taps, kw_taps)
     shift = 4 * (group * oc + local * nr)  # what the sweep adds for this panel
     for block in range(blocks):
-        _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
+        _set_k_block(context, scratch, block, blocks, kh, kh_taps, kw, kw_taps)
         group_panels(context, scratch, pixels, source, panel, panel + 1,
                       partials - shift, results - shift)
     move_tile(context, scratch, results, channels, pixels, valid, False)
@@ -181,14 +188,14 @@ def _rectangle(context, scratch, source, target, first, end, y, end_y, x, end_x)
         kh_taps, kw_taps = 0, 0
     width, step = end_x - x, word(context, w.PIXELS)
     total = width * (end_y - y)
-    runs, length, blocks = _k_blocks(context, kh_taps, kw_taps)
+    blocks = _k_blocks(context, kh_taps, kw_taps)
     direct = word(context, w.DST_C) == 4 and (word(context, w.NEEDS_OUT) == 0 or blocks == 1)
     for start in range(0, total, step):
         pixels = min(step, total - start)
         _fill_tables(context, scratch, pixels, start, y, x, width, direct)
         if direct:
             for block in range(blocks):
-                _set_k_block(context, scratch, block, blocks, runs, length, kh, kw, kw_taps)
+                _set_k_block(context, scratch, block, blocks, kh, kh_taps, kw, kw_taps)
                 group_panels(context, scratch, pixels, source, first, end, target, target)
         else:
             for panel in range(first, end):
@@ -224,7 +231,7 @@ def convolution_task(context, ithr, nthr):
     args = scratch + w.ARGS
     store_i64(args + 8 * emit.A_STEP, word(context, w.SRC_C))
     store_i64(args + 8 * emit.SEGMENTS, scratch + w.SEGMENTS)
-    store_i64(args + 8 * emit.LENGTH, 0)
+    set_length(args, 0, 0)
     store_i64(args + 8 * emit.POST_OPS, word(context, w.POST_OPS))
     store_i64(args + 8 * emit.POST_OP_SCALES, word(context, w.SCALES))
     panels = word(context, w.GROUP_PANELS) * word(context, w.GROUPS)
@@ -283,6 +290,7 @@ def _provide_input(context, pool, tasks):
     merged = (
         word(context, w.GROUPS) == 1
         and word(context, w.DEPTHWISE) == 0
+        and word(context, w.VECTOR) == 0
         and word(context, w.DILATION_W) == 1
         and word(context, w.SRC_W) == word(context, w.SRC_C) * channels
     )

@@ -12,15 +12,15 @@ from __future__ import annotations
     BATCH, IH, IW, CHANNELS, OH, OW, GROUPS, IC, OC,
     KH, KW, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W, PAD_TOP, PAD_LEFT,
     # Blocks and panels: KC, pixels in a block, panels and packed bytes of a group; BY_TAPS is 1 for
-    # images that are computed tap by tap.
-    KC, PIXELS, GROUP_PANELS, PANEL_BYTES, GROUP_BYTES, BY_TAPS,
+    # images that are computed tap by tap, VECTOR 1 if weights are a vector.
+    KC, PIXELS, GROUP_PANELS, PANEL_BYTES, GROUP_BYTES, BY_TAPS, VECTOR,
     # The split.
     GRID_BATCH, GRID_OH, GRID_OC, TASKS,
     POST_OPS, SCALES, NEEDS_OUT,
     # Byte offsets into the scratchpad, counted from the context.
     PACKED_OFFSET, NHWC_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
     CALL,
-) = range(42)
+) = range(43)
 
 (
     # Addresses and byte strides of the call, each array in its own order n, h, w, c; weights in

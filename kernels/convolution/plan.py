@@ -11,7 +11,7 @@ from ..primitive import Split
 from ..scratchpad import Scratchpads
 from ..words import CACHE_LINE, mr_table, round_up, table
 from . import layout as w
-from .decomposition import KC, PIXELS, by_taps, group_panels
+from .decomposition import PIXELS, block_depth, by_taps, group_panels
 from .descriptor import Conv2dDescriptor
 
 
@@ -73,9 +73,9 @@ def make_split(d: Conv2dDescriptor, decomposition: Decomposition, isa: Isa) -> S
             w.STRIDE_H: d.stride[0], w.STRIDE_W: d.stride[1],
             w.DILATION_H: d.dilation[0], w.DILATION_W: d.dilation[1],
             w.PAD_TOP: d.padding[0], w.PAD_LEFT: d.padding[2],
-            w.KC: KC, w.PIXELS: PIXELS, w.GROUP_PANELS: group_panels(d, isa),
+            w.KC: block_depth(d), w.PIXELS: PIXELS, w.GROUP_PANELS: group_panels(d, isa),
             w.PANEL_BYTES: 4 * isa.nr * _depth(d), w.GROUP_BYTES: group_bytes(d, isa),
-            w.BY_TAPS: int(by_taps(d)),
+            w.BY_TAPS: int(by_taps(d)), w.VECTOR: int(oc == 1 and not d.depthwise),
             w.GRID_BATCH: decomposition.grid[0], w.GRID_OH: decomposition.grid[1],
             w.GRID_OC: decomposition.grid[2], w.TASKS: decomposition.tasks,
             w.POST_OPS: ops, w.SCALES: scales.ctypes.data, w.NEEDS_OUT: int(d.needs_out),

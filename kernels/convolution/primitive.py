@@ -61,11 +61,11 @@ class Conv2d(Primitive):
 
     Notes
     -----
-    Each output is one chain of multiply-adds in the order i, j, c, or with Winograd's algorithm a
-    fixed sum of such chains over c, so the result has the same bits for every bound, pool and
+    Each output is a sum of sums over blocks of taps and channels, or with Winograd's algorithm of
+    channels, which the shape alone gives, so the result has the same bits for every bound, pool and
     stride, and for packed and plain weights. `attr.algorithm` says which; docs/model.md has the
-    rule of "auto". Equal arguments give the same object, from the primitive cache. A primitive may
-    be called from any number of threads at once.
+    rule of "auto" and the rounding errors. Equal arguments give the same object, from the primitive
+    cache. A primitive may be called from any number of threads at once.
 
     Raises
     ------

@@ -3,8 +3,7 @@
 A rectangle of pixels with equal taps reads the weights of all its taps. A 7x7 image under a 3x3
 kernel has nine such, most of a few pixels, and they read the weights five times. Here each tap is
 multiplied with all pixels that it has an input for, which are one rectangle too, and hands the sums
-to the next tap: weights are read once, and tiles are full. A pixel still adds up its taps in the
-same order, so the bits are the same.
+to the next tap: weights are read once, and tiles are full.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 from ..compiling import kernel
 from ..microkernels import emit
 from ..microkernels.memory import store_i64
-from ..panels import balance
+from ..panels import balance, set_length
 from ..words import word
 from . import layout as w
 from .blocks import group_panels, move_tile
@@ -80,7 +79,7 @@ def _one_tap(context, scratch, source, y, end_y, kh, kw, first, end, p, c, direc
         start, stop = balance(ic, chunks, chunk), balance(ic, chunks, chunk + 1)
         store_i64(segments, offset + start * word(context, w.SRC_C))
         store_i64(segments + 8, b_row + start)
-        store_i64(args + 8 * emit.LENGTH, stop - start)
+        set_length(args, stop - start, word(context, w.VECTOR))
         group_panels(context, scratch, pixels, source, first, end, p, c)
 
 

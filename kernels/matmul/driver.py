@@ -20,8 +20,9 @@ from ..compiling import c_function, fixed_kernel, kernel
 from ..microkernels import emit, gemv
 from ..microkernels import rows as sums
 from ..microkernels.memory import call_microkernel, store_i64
-from ..panels import balance, sweep_panels
+from ..panels import balance, set_length, sweep_panels
 from ..words import (
+    CACHE_LINE,
     PLAN,
     SCRATCH,
     TASK,
@@ -70,7 +71,7 @@ def _prepare(context, scratch, rows):
 def _set_k_block(context, scratch, start, end, k_first, k_end):
     args = scratch + w.ARGS
     store_i64(scratch + w.SEGMENT, word(context, w.A_K) * start)
-    store_i64(args + 8 * emit.LENGTH, end - start)
+    set_length(args, end - start, word(context, w.VECTOR))
     store_i64(args + 8 * emit.FIRST, 1 if start == k_first else 0)
     store_i64(args + 8 * emit.LAST, 1 if end == k_end else 0)
 
@@ -109,6 +110,13 @@ def _stream(context, scratch, rows, b, p, c, first, end, start, stop):
 
 
 @kernel
+def _k_blocks(context, depth):
+    """Blocks that `depth` terms are added up in."""
+    deepest = word(context, w.KC)
+    return max(1, (depth + deepest - 1) // deepest)
+
+
+@kernel
 def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end, k_first, k_end):
     """One block of rows, K from `k_first` to `k_end`, the panels first..end-1."""
     mode, nr, size = word(context, w.B_MODE), word(context, w.NR), word(context, w.SIZE)
@@ -123,8 +131,8 @@ def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end, k_first
     p = c
     if word(context, w.PARTIALS) != 0:
         p = scratch + w.TABLES + 24 * word(context, w.MC)
-    depth, deepest = k_end - k_first, word(context, w.KC)
-    blocks = max(1, (depth + deepest - 1) // deepest)
+    depth = k_end - k_first
+    blocks = _k_blocks(context, depth)
     for block in range(blocks):
         start = k_first + balance(depth, blocks, block)
         stop = k_first + balance(depth, blocks, block + 1)
@@ -134,6 +142,23 @@ def _rows_by_panels(context, scratch, a, b, packed, c, rows, first, end, k_first
         _sweep(context, scratch, rows, first, streamed, b_first, b_pitch, b_stride,
                packed + (panels - 1) * panel_bytes, p, c, _bias(context))
         _stream(context, scratch, rows, b, p, c, streamed, end, start, stop)
+
+
+@kernel
+def _place_sums(context, scratch, rows, buffered):
+    """Where a GEMV kernel adds up a block of K: in the output itself if it is the only one."""
+    args, table = scratch + w.ARGS, scratch + w.TABLES + 8 * word(context, w.MC)
+    if not buffered:
+        store_i64(args + 8 * emit.P_OFFSETS, table)
+        store_i64(args + 8 * emit.C, 0)
+        return
+    pitch = w.GEMV_SUMS // rows // CACHE_LINE * CACHE_LINE + CACHE_LINE
+    store_i64(args + 8 * gemv.TOTALS, pitch * rows)
+    for i in range(rows):
+        store_i64(scratch + w.GEMV_OFFSETS + 8 * i, pitch * i)
+    store_i64(args + 8 * emit.P, scratch + word(context, w.STREAM_OFFSET))
+    store_i64(args + 8 * emit.P_OFFSETS, scratch + w.GEMV_OFFSETS)
+    store_i64(args + 8 * emit.C_OFFSETS, table)
 
 
 @kernel
@@ -147,21 +172,29 @@ def _rows_by_rows(context, scratch, a, b, c, rows, first, end, k_first, k_end):
     p = c
     if word(context, w.PARTIALS) != 0:
         p = tables + 3 * table
-    store_i64(args + 8 * emit.A, a + word(context, w.A_K) * k_first)
     store_i64(args + 8 * emit.B_STRIDE, word(context, w.B_K))
     store_i64(args + 8 * emit.A_OFFSETS, tables)
-    store_i64(args + 8 * emit.P_OFFSETS, tables + table)
-    store_i64(args + 8 * gemv.LENGTH, k_end - k_first)
-    store_i64(args + 8 * emit.FIRST, 1)
+    blocks = _k_blocks(context, k_end - k_first)
+    buffered = blocks > 1 or word(context, w.VECTOR) != 0
+    _place_sums(context, scratch, rows, buffered)
     stop = min(word(context, w.N), end * word(context, w.NR))
     most = w.GEMV_SUMS // (rows * size)
     for column in range(first * word(context, w.NR), stop, most):
         columns = min(most, stop - column)
-        store_i64(args + 8 * emit.B, b + word(context, w.B_K) * k_first + size * column)
-        store_i64(args + 8 * emit.P, p + size * column)
         store_i64(args + 8 * gemv.COLUMNS, columns)
         store_i64(args + 8 * emit.LANES, (columns - 1) % lanes + 1)
-        call_microkernel(word(context, w.GEMV), rows, 0, args)
+        if buffered:
+            store_i64(args + 8 * emit.C, p + size * column)
+        else:
+            store_i64(args + 8 * emit.P, p + size * column)
+        for block in range(blocks):
+            start = k_first + balance(k_end - k_first, blocks, block)
+            depth = k_first + balance(k_end - k_first, blocks, block + 1) - start
+            store_i64(args + 8 * emit.A, a + word(context, w.A_K) * start)
+            store_i64(args + 8 * emit.B, b + word(context, w.B_K) * start + size * column)
+            set_length(args, depth, word(context, w.VECTOR))
+            store_i64(args + 8 * emit.FIRST, 1 if block == 0 else 0)
+            call_microkernel(word(context, w.GEMV), rows, 0, args)
     if finish:
         _finish_sums(context, scratch, rows, first, end, p, c)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
     # The kernels, the tiles, and the bytes of an element.
     MICROKERNEL, GEMV, ROWS, MR_TABLE, LANES, SIZE, MR, NR,
     # The problem, in elements, and its blocks. More than one slice of K: a product for each, their
-    # sum afterwards; the batch is then theirs.
-    BATCH, M, N, K, KC, MC, PANELS, SLICES,
+    # sum afterwards; the batch is then theirs. VECTOR is 1 if A or B is a vector.
+    BATCH, M, N, K, KC, MC, PANELS, SLICES, VECTOR,
     # The split; the first is over slices if there are several.
     GRID_BATCH, GRID_M, GRID_N, TASKS,
     # After the sum: op codes, the address of their scales, whether partial sums need own room.
@@ -23,7 +23,7 @@ from __future__ import annotations
     # Byte offsets into the scratchpad, counted from the context.
     PACKED_OFFSET, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET, STREAM_OFFSET, SLICES_OFFSET,
     CALL,
-) = range(38)
+) = range(39)
 
 (
     # Addresses and byte strides of the call. PACKED is where packed panels lie, BIAS 0 if none,
@@ -46,8 +46,11 @@ def context_words(batch_dims: int) -> int:
     return BATCH_TABLE + BATCH_ROW * batch_dims
 
 
-# Byte offsets inside a task's scratch: argument blocks, a segment, three tables of MC offsets,
-# then MC x columns partial sums and, at STREAM_OFFSET, a KC x NR block of B.
-ARGS, SEGMENT, PACKING_ARGS, TABLES = 0, 256, 320, 512
-#: Bytes of sums that wait in the innermost cache while a GEMV kernel reads B.
+# Byte offsets inside a task's scratch: argument blocks, a segment, offsets of a GEMV kernel's rows
+# of sums, three tables of MC offsets, then MC x columns partial sums and, at STREAM_OFFSET, a
+# KC x NR block of B or a GEMV kernel's sums of a chain and of a block of K.
+ARGS, SEGMENT, GEMV_OFFSETS, PACKING_ARGS, TABLES = 0, 256, 272, 320, 512
+#: Bytes of sums that stay in the innermost cache while a GEMV kernel reads B. Rows of them have a
+#: cache line between them, or they would meet in the same cache sets.
 GEMV_SUMS = 16384
+GEMV_ROOM = 2 * (GEMV_SUMS + 4 * 64)

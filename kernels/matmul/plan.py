@@ -60,6 +60,8 @@ def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> S
     task_bytes = stream_offset
     if mode != w.B_PACK or strided_mode != w.B_PACK:
         task_bytes += isa.size * isa.nr * min(KC, d.k)
+    if mode == w.B_GEMV:
+        task_bytes = max(task_bytes, stream_offset + w.GEMV_ROOM)
     slices_offset = tasks_offset + tasks * task_bytes
     packed_offset = slices_offset
     if deep > 1:
@@ -70,6 +72,7 @@ def make_split(d: MatmulDescriptor, decomposition: Decomposition, isa: Isa) -> S
             w.ROWS: unit.row_kernels(), w.MR_TABLE: mr_table(isa.rows), w.LANES: isa.lanes,
             w.SIZE: isa.size, w.MR: isa.mr, w.NR: isa.nr,
             w.BATCH: prod(d.batch) * deep, w.M: d.m, w.N: d.n, w.K: d.k, w.SLICES: deep,
+            w.VECTOR: int(1 in (d.m, d.n)),
             w.KC: KC, w.MC: most_rows, w.PANELS: panels,
             w.GRID_BATCH: decomposition.grid[0], w.GRID_M: decomposition.grid[1],
             w.GRID_N: decomposition.grid[2], w.TASKS: tasks,

@@ -46,10 +46,10 @@ class Matmul(Primitive):
 
     Notes
     -----
-    Each element of `out` is one chain of multiply-adds in the order of k, so the result has the
-    same bits for every bound, pool, stride, and for packed and plain `b`. Equal arguments give the
-    same object, from the primitive cache. A primitive may be called from any number of threads at
-    once.
+    Each element of `out` is a sum of sums over blocks of k, which the shape alone gives, so the
+    result has the same bits for every bound, pool, stride, and for packed and plain `b`.
+    docs/model.md says how large rounding errors are. Equal arguments give the same object, from the
+    primitive cache. A primitive may be called from any number of threads at once.
 
     Raises
     ------

@@ -3,15 +3,17 @@
 One tile is MR rows (output pixels, or rows of C) by `nv` vectors of columns (output channels, or
 columns of C). It computes, for row i and column j,
 
-    acc[i, j] = (first block ? 0 : P[i, j])
+    acc[i, j] = 0
     for s in segments: for k < length: acc[i, j] = fma(A[i, s, k], B[s, k, j], acc[i, j])
+    not the first block ? acc[i, j] = P[i, j] + acc[i, j]
     last block ? C[i, j] = post_ops(acc[i, j] + bias[j]) : P[i, j] = acc[i, j]
 
 where every row of A, P and C has its own byte offset and every segment its own offset into A and
 its own first row of B: a GEMM has one segment, a convolution one for each run of taps that is
-contiguous in memory, so neither needs im2col or padded copies. An element is one chain of
-multiply-adds in the order of K whatever the tile, the K blocks and the task it falls in: that is
-why results are bit-identical for every decomposition.
+contiguous in memory, so neither needs im2col or padded copies. An element is a sum of block sums,
+each a chain of at most KC multiply-adds in the order of K: rounding errors grow with KC and the
+number of blocks, not with K (Higham, Accuracy and Stability of Numerical Algorithms, 4.2). Blocks
+come from the shape alone, so results are bit-identical for every decomposition.
 
 The tiles are ordinary internal LLVM functions behind one switch on (mr, nv). Loading an operand
 that is one broadcast per row ("gemm") or one vector per row ("depthwise") is the only difference
@@ -31,8 +33,15 @@ from .vectors import I64, Emitter, internal_function
 # The argument block: int64 words at these indices. Offsets and strides are in bytes; a segment is
 # two words, its offset into A and the index of its first row of B.
 (A, A_OFFSETS, A_STEP, B, B_STRIDE, SEGMENTS, NSEGMENTS, LENGTH, P, P_OFFSETS, C, C_OFFSETS,
- BIAS, FIRST, LAST, LANES, POST_OPS, POST_OP_SCALES) = range(18)
-ARGS_WORDS = 18
+ BIAS, FIRST, LAST, LANES, POST_OPS, POST_OP_SCALES, CHAIN, CHAINS,
+ CHAIN_STEP) = range(21)
+ARGS_WORDS = 21
+
+# Tiles of one row or one vector cut each segment into CHAINS chains of CHAIN terms and a last one
+# of the rest; `panels.set_length` says when. CHAIN is a multiple of what the word CHAIN_STEP holds.
+
+#: What CHAIN_STEP holds: two passes of a GEMV kernel.
+STEP = 8
 
 # Post-op codes, four bits each in the word POST_OPS, applied from the lowest bits up. Each has two
 # parameters in the table POST_OP_SCALES, of the kernel's element. From OP_FUNCTIONS on they are
@@ -55,22 +64,49 @@ class Tile(Emitter):
     ) -> None:
         super().__init__(function, isa)
         self.mr, self.nv, self.depthwise = mr, nv, depthwise
-        self.acc = [[self._alloca(self.vector) for _ in range(nv)] for _ in range(mr)]
+        self.acc = self._cells()
+        self.chained = mr == 1 or nv == 1
+        self.total = self._cells() if self.chained else []
         self.mask = self._lane_mask()
 
     def emit(self) -> None:
-        self._when(self._word(FIRST), self._clear, lambda: self._load_rows(P, P_OFFSETS, self.acc))
+        self._clear(self.acc + self.total)
+        with self.builder.if_then(self._is_zero(FIRST)):
+            self._prefetch_partials()
         self._accumulate()
+        with self.builder.if_then(self._is_zero(FIRST)):
+            self._add_partials()
         self._when(self._word(LAST), self._finish, lambda: self._store_rows(P, P_OFFSETS))
         self.builder.ret_void()
 
-    # -- the three parts of a tile ------------------------------------------------------------
+    def _cells(self) -> list[list[ir.Value]]:
+        return [[self._alloca(self.vector) for _ in range(self.nv)] for _ in range(self.mr)]
 
-    def _clear(self) -> None:
+    # -- the parts of a tile ----------------------------------------------------------------------
+
+    def _clear(self, cells: list[list[ir.Value]]) -> None:
         zeros = ir.Constant(self.vector, [0.0] * self.isa.lanes)
-        for row in self.acc:
+        for row in cells:
             for cell in row:
                 self.builder.store(zeros, cell)
+
+    def _prefetch_partials(self) -> None:
+        for address in self._row_addresses(P, P_OFFSETS):
+            for j in range(self.nv):
+                self._prefetch(self._add(address, j * self.isa.width))
+
+    def _add_partials(self) -> None:
+        """What the blocks before came to; loaded this late, it takes no register from the loop."""
+        held = self._cells()
+        self._load_rows(P, P_OFFSETS, held)
+        self._add_to(self.acc, held)
+
+    def _add_to(self, cells: list[list[ir.Value]], others: list[list[ir.Value]]) -> None:
+        """cells = others + cells"""
+        b = self.builder
+        for row, other in zip(cells, others, strict=True):
+            for cell, value in zip(row, other, strict=True):
+                b.store(b.fadd(b.load(value), b.load(cell)), cell)
 
     def _row_addresses(self, base: int, offsets: int) -> list[ir.Value]:
         table, address = self._word(offsets), self._word(base)
@@ -99,12 +135,47 @@ class Tile(Emitter):
         def segment(entry: ir.Value) -> None:
             a_rows = [self._add(row, self._load_word(entry, 0)) for row in rows]
             b_row = self._add(b_base, self.builder.mul(self._load_word(entry, 1), b_stride))
+
             # Cursors, not multiples of k: with those LLVM keeps an address for each row and step
             # and spills them (half the speed at 8x1).
-            self._loop("k", length, [(zero, a_step), (b_row, b_stride)],
-                       lambda a, b: self._rank_one([self._add(row, a) for row in a_rows], b))
+            def terms(count: ir.Value, a_start: ir.Value, b_start: ir.Value) -> None:
+                self._loop("k", count, [(a_start, a_step), (b_start, b_stride)],
+                           lambda a, b: self._rank_one([self._add(row, a) for row in a_rows], b))
+
+            if self.chained:
+                self._chains(terms, length, a_step, b_row, b_stride)
+            else:
+                terms(length, zero, b_row)
 
         self._loop("segment", self._word(NSEGMENTS), [(self._word(SEGMENTS), entry_size)], segment)
+        if self.chained:
+            self._add_to(self.acc, self.total)
+
+    def _chains(self, terms, length, a_step, b_row, b_stride) -> None:
+        """The full chains of a segment, each added to the total, then the rest of its terms."""
+        b, chain, chains = self.builder, self._word(CHAIN), self._word(CHAINS)
+        zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+        # CPUs predict the ends of loops of a few turns, but not that of a chain's 64. LLVM must not
+        # see that a step has eight: it would unroll them, which takes twice the time.
+        step = self._word(CHAIN_STEP)
+
+        def turn(a_start: ir.Value, b_start: ir.Value, left: ir.Value) -> None:
+            full = b.icmp_signed(">", left, chain)
+            count = b.select(full, chain, left)
+            turns = b.udiv(count, ir.Constant(I64, STEP))
+            self._loop("step", turns,
+                       [(a_start, b.mul(step, a_step)), (b_start, b.mul(step, b_stride))],
+                       lambda a, b: terms(step, a, b))
+            done = b.mul(turns, step)
+            terms(b.sub(count, done), b.add(a_start, b.mul(done, a_step)),
+                  b.add(b_start, b.mul(done, b_stride)))
+            with b.if_then(full):
+                self._add_to(self.total, self.acc)
+                self._clear(self.acc)
+
+        steps = [(zero, b.mul(chain, a_step)), (b_row, b.mul(chain, b_stride)),
+                 (length, b.neg(chain))]
+        self._loop("chain", b.add(chains, one), steps, turn)
 
     def _rank_one(self, a_addresses, b_address) -> None:
         b, width = self.builder, self.isa.width
@@ -170,7 +241,7 @@ class Tile(Emitter):
         """x + scale * (what C held before)."""
         b = self.builder
         factor = self._splat(self._load_scalar(scale))
-        before = [[self._alloca(self.vector) for _ in row] for row in self.acc]
+        before = self._cells()
         self._load_rows(C, C_OFFSETS, before)
         for row, held in zip(self.acc, before, strict=True):
             for cell, old in zip(row, held, strict=True):

@@ -97,11 +97,21 @@ class Emitter:
         store = self._intrinsic(f"llvm.masked.store.{self._suffix()}.p0", kind)
         self.builder.call(store, [value, pointer, ir.Constant(I32, self.isa.size), self.mask])
 
+    def _prefetch(self, address: ir.Value) -> None:
+        """Into the innermost cache, to be read and written."""
+        pointer = self._pointer(address, ir.IntType(8))
+        kind = ir.FunctionType(VOID, [pointer.type, I32, I32, I32])
+        write, near, data = (ir.Constant(I32, value) for value in (1, 3, 1))
+        self.builder.call(self._intrinsic("llvm.prefetch.p0", kind), [pointer, write, near, data])
+
     def _fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         if not self.isa.fma:
             return self.builder.fadd(self.builder.fmul(a, b), c)
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         return self.builder.call(self._intrinsic(f"llvm.fma.{self._suffix()}", kind), [a, b, c])
+
+    def _is_zero(self, word: int) -> ir.Value:
+        return self.builder.icmp_signed("==", self._word(word), ir.Constant(I64, 0))
 
     def _when(self, condition: ir.Value, then, otherwise) -> None:
         taken = self.builder.icmp_signed("!=", condition, ir.Constant(I64, 0))

@@ -23,7 +23,7 @@ from ...microkernels.memory import (
     store_f32,
     store_i64,
 )
-from ...panels import balance, tile_rows
+from ...panels import balance, set_length, tile_rows
 from ...words import (
     PLAN,
     SCRATCH,
@@ -122,7 +122,7 @@ def _multiply(context, scratch, tiles, panel, nv):
             # The second half of the taps meets the inputs of the next tile, in the next row.
             store_i64(scratch + w.SEGMENT, group * word(context, w.V_ROW) + 4 * start)
             store_i64(scratch + w.SEGMENT + 8, group * ic + start)
-            store_i64(args + 8 * emit.LENGTH, balance(ic, blocks, block + 1) - start)
+            set_length(args, balance(ic, blocks, block + 1) - start, 0)
             store_i64(args + 8 * emit.FIRST, 1 if part == 0 else 0)
             store_i64(args + 8 * emit.LAST, 1 if part == groups * blocks - 1 else 0)
             tile_rows(word(context, w.MICROKERNEL), args, tiles, mr, nv, scratch + w.V_ROWS,
