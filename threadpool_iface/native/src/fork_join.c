@@ -157,6 +157,7 @@ static void join_child(fork_join *pool, member *child, const work *w) {
             return;
         }
         now = tpi_await(&child->done, seen, &pool->patience, w->generation);
+        if (forked_meanwhile(w)) return; /* the mailbox is somebody else's */
     }
     child->joined = now;
 }

@@ -127,6 +127,12 @@ int32_t tpi_gate_enter(tpi_pool *pool, uint32_t *generation) {
     return TPI_OK;
 }
 
+uint32_t tpi_gate_enter_again(tpi_pool *pool) {
+    /* relaxed: the first entry has seen the pool whole. */
+    atomic_fetch_add_explicit(&pool->gate, 1, memory_order_relaxed);
+    return tpi_generation();
+}
+
 void tpi_gate_leave(tpi_pool *pool, uint32_t generation) {
     if (__builtin_expect(tpi_generation() != generation, 0)) return;
     /* release: the closer, who waits for zero, sees all that the region did. */

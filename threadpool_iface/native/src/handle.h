@@ -36,6 +36,8 @@ void tpi_nothing_to_wait_for(void *self);
  * leaves names the generation of the process that it entered in: a child does not count the regions of
  * its parent. */
 int32_t tpi_gate_enter(tpi_pool *pool, uint32_t *generation);
+/* For one more region that a thread inside lets in, also where the gate has been closed since. */
+uint32_t tpi_gate_enter_again(tpi_pool *pool);
 void tpi_gate_leave(tpi_pool *pool, uint32_t generation);
 
 /* The same for a thread that does both itself, and is inside the pool meanwhile. */

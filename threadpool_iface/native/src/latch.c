@@ -48,9 +48,10 @@ static tpi_latch *new_latch(tpi_pool *pool, int32_t n, tpi_task task, void *ctx,
 static void run_now(tpi_latch *latch) {
     tpi_region *r = &latch->region;
     atomic_store_explicit(&latch->loop.next, r->nthr, memory_order_relaxed); /* nothing to claim */
-    int32_t code = tpi_pool_parallel(r->pool, r->nthr, tpi_run_task, r);
+    int32_t code = tpi_run_let_in(r->pool, r->nthr, tpi_run_task, r);
     if (code) tpi_note_error(r, code);
     atomic_store_explicit(&latch->loop.left, 0, memory_order_release);
+    end(latch); /* a task may have told another thread to wait for it */
 }
 
 static int32_t schedule(tpi_latch *latch, int32_t helpers) {
@@ -63,30 +64,35 @@ static int32_t schedule(tpi_latch *latch, int32_t helpers) {
     return TPI_OK;
 }
 
+static int32_t submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi_latch **result) {
+    int32_t workers = tpi_pool_num_threads(pool) - 1;
+    int32_t helpers = !pool->ops.schedule ? 0 : n < workers ? n : workers;
+    tpi_latch *latch = new_latch(pool, n, task, ctx, helpers);
+    if (!latch) return TPI_E_NO_MEMORY;
+    latch->generation = tpi_gate_enter_again(pool);
+    *result = latch; /* first: a task may ask for its own latch */
+    int32_t code = TPI_OK;
+    if (helpers > 0) code = schedule(latch, helpers);
+    else run_now(latch);
+    if (code) {
+        *result = NULL;
+        tpi_gate_leave(pool, latch->generation);
+        free(latch);
+    } else {
+        drop(latch, 1);
+    }
+    return code;
+}
+
+/* It stays in the gate until the pool has all of the helpers' requests: its last task, which leaves for
+ * the region, may end before. */
 int32_t tpi_pool_submit(tpi_pool *pool, int32_t n, tpi_task task, void *ctx, tpi_latch **result) {
     if (!pool || n < 1 || !task || !result) return TPI_E_INVALID;
     uint32_t generation;
     int32_t code = tpi_gate_enter(pool, &generation);
     if (code) return code;
-    int32_t workers = tpi_pool_num_threads(pool) - 1;
-    int32_t helpers = !pool->ops.schedule ? 0 : n < workers ? n : workers;
-    tpi_latch *latch = new_latch(pool, n, task, ctx, helpers);
-    if (!latch) {
-        tpi_gate_leave(pool, generation);
-        return TPI_E_NO_MEMORY;
-    }
-    latch->generation = generation;
-    *result = latch; /* first: a task may ask for its own latch */
-    if (helpers > 0) code = schedule(latch, helpers);
-    else run_now(latch);
-    /* A scheduled region leaves the gate when it ends. */
-    if (code || helpers == 0) tpi_gate_leave(pool, generation);
-    if (code) {
-        *result = NULL;
-        free(latch);
-    } else {
-        drop(latch, 1);
-    }
+    code = submit(pool, n, task, ctx, result);
+    tpi_gate_leave(pool, generation);
     return code;
 }
 

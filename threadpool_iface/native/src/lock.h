@@ -22,13 +22,22 @@ static inline bool tpi_lock_try(tpi_lock *lock) {
                                                    memory_order_relaxed);
 }
 
-/* False, without the lock, if the calling thread's region has failed meanwhile. */
+/* The wake-up that a sleeper got may have been meant for somebody who still waits. */
+static inline bool tpi_lock_give_up(tpi_lock *lock) {
+    tpi_futex_wake(lock, 1);
+    return false;
+}
+
+/* False, without the lock, if the calling thread's region has failed meanwhile, or a signal handler has
+ * forked: the lock is the child's own then. */
 static inline bool tpi_lock_wait(tpi_lock *lock) {
     if (tpi_lock_try(lock)) return true;
+    uint32_t generation = tpi_generation();
     while (atomic_exchange_explicit(lock, 2, memory_order_acquire) != 0) {
         tpi_futex_wait_for(lock, 2, 50);
         tpi_poll_interrupt();
-        if (tpi_thread.region && tpi_region_error(tpi_thread.region)) return false;
+        if (tpi_generation() != generation) return false;
+        if (tpi_thread.region && tpi_region_error(tpi_thread.region)) return tpi_lock_give_up(lock);
     }
     return true;
 }
@@ -39,7 +48,7 @@ static inline bool tpi_lock_wait_for(tpi_lock *lock, int64_t milliseconds) {
     uint64_t end = tpi_now_ns() + (uint64_t)milliseconds * 1000000u;
     while (atomic_exchange_explicit(lock, 2, memory_order_acquire) != 0) {
         uint64_t now = tpi_now_ns();
-        if (now >= end) return false;
+        if (now >= end) return tpi_lock_give_up(lock);
         tpi_futex_wait_for(lock, 2, (long)((end - now) / 1000000u) + 1);
     }
     return true;

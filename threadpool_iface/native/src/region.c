@@ -78,6 +78,8 @@ int32_t tpi_run_task(void *region, int32_t ithr, int32_t nthr) {
     if (region_is_lost(r, generation)) return code;
     if (__builtin_expect(code != 0, 0)) tpi_note_error(r, code);
     tpi_poll_interrupt();
+    if (__builtin_expect(tpi_generation() != generation, 0) && !r->alone)
+        tpi_note_error(r, TPI_E_FORKED); /* a signal handler did, if no task */
     return code;
 }
 
@@ -169,14 +171,11 @@ static int32_t run_region(tpi_region *r, start_region start, tpi_task task) {
     return r->pool->native ? submit(r, start, task) : submit_counted(r, start, task);
 }
 
-int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx) {
-    if (nthr < 0 || !task) return TPI_E_INVALID;
-    if (nthr == 0) nthr = pool ? tpi_pool_num_threads(pool) : tpi_max_threads();
+static inline int32_t run_let_in(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx) {
+    tpi_inside here = {.pool = pool, .outer = tpi_thread.inside};
     tpi_pool *running = tpi_running_pool();
-    if (!pool) return run_inline(running, nthr, task, ctx);
-    tpi_visit visit;
-    int32_t code = tpi_visit_begin(&visit, pool);
-    if (code) return code;
+    tpi_thread.inside = &here;
+    int32_t code;
     if (tpi_thread.depth) {
         code = run_inline(running, nthr, task, ctx);
     } else {
@@ -184,7 +183,23 @@ int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx
         r.width = tpi_within_limit(nthr);
         code = run_region(&r, pool->ops.parallel_for, r.width == nthr ? tpi_run_task : run_some);
     }
-    tpi_visit_end(&visit);
+    tpi_thread.inside = here.outer;
+    return code;
+}
+
+int32_t tpi_run_let_in(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx) {
+    return run_let_in(pool, nthr, task, ctx);
+}
+
+int32_t tpi_pool_parallel(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx) {
+    if (nthr < 0 || !task) return TPI_E_INVALID;
+    if (nthr == 0) nthr = pool ? tpi_pool_num_threads(pool) : tpi_max_threads();
+    if (!pool) return run_inline(tpi_running_pool(), nthr, task, ctx);
+    uint32_t generation;
+    int32_t code = tpi_gate_enter(pool, &generation);
+    if (code) return code;
+    code = run_let_in(pool, nthr, task, ctx);
+    tpi_gate_leave(pool, generation);
     return code;
 }
 

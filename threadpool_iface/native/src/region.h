@@ -28,6 +28,9 @@ typedef struct tpi_region {
 /* Run one task, unless the region has failed; a tpi_task whose context is the region. */
 int32_t tpi_run_task(void *region, int32_t ithr, int32_t nthr);
 
+/* A region of a pool whose gate the caller has entered. */
+int32_t tpi_run_let_in(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx);
+
 /* Make `code` the region's if it is the first. */
 void tpi_note_error(tpi_region *r, int32_t code);
 

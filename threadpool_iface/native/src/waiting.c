@@ -117,11 +117,14 @@ static bool changed_while_pausing(_Atomic uint32_t *word, uint32_t seen, uint32_
     return changed(word, seen, value);
 }
 
-/* Sleep until the word changes. The bit can only be set on a word that still carries `seen`. */
-static uint32_t sleep_until_changed(_Atomic uint32_t *word, uint32_t seen, tpi_meter *meter) {
+/* Sleep until the word changes, or a signal handler forked. The bit can only be set on a word that still
+ * carries `seen`. */
+static uint32_t sleep_until_changed(_Atomic uint32_t *word, uint32_t seen, tpi_meter *meter,
+                                    uint32_t fork_generation) {
     uint32_t value;
     if (meter) tpi_meter_add(&meter->parks, 1);
     while (!changed(word, seen, &value)) {
+        if (tpi_generation() != fork_generation) return seen;
         uint32_t awake = seen;
         atomic_compare_exchange_strong_explicit(word, &awake, seen | TPI_ASLEEP,
                                                 memory_order_relaxed, memory_order_relaxed);
@@ -144,11 +147,10 @@ static uint32_t await_longer(_Atomic uint32_t *word, uint32_t seen, const tpi_pa
             tpi_note_company(patience);
             return value;
         }
-        if (tpi_generation() != fork_generation)
-            return seen;
+        if (tpi_generation() != fork_generation) return seen;
         tpi_poll_interrupt();
     } while (tpi_lull_go_on(&lull));
-    return sleep_until_changed(word, seen, patience->meter);
+    return sleep_until_changed(word, seen, patience->meter, fork_generation);
 }
 
 bool tpi_await_briefly(_Atomic uint32_t *word, uint32_t seen, const tpi_patience *patience,
