@@ -20,6 +20,8 @@ PLANTED = {
     "event_count": ["NO_LAST_LOOK", "NOTIFY_FIRST", "NO_EPOCH", "NOT_PASSED_ON"],
     "run_queue": ["NO_CLAIM", "NO_MUTEX"],
     "loop": ["NO_REFERENCE", "END_EARLY", "SPLIT_CLAIM"],
+    "gate": ["LOOK_FIRST", "REFUSED_STAYS", "TORN_CLOSE", "WAKE_ONE", "ENDED_UNTOLD",
+             "SECOND_RETURNS"],
 }
 
 
