@@ -22,6 +22,8 @@ PLANTED = {
     "loop": ["NO_REFERENCE", "END_EARLY", "SPLIT_CLAIM"],
     "gate": ["LOOK_FIRST", "REFUSED_STAYS", "TORN_CLOSE", "WAKE_ONE", "ENDED_UNTOLD",
              "SECOND_RETURNS"],
+    "fork_generation": ["LEAVE_ANYWAY", "CLAIM_ON", "JOIN_ANYWAY", "UNLOCK_ANYWAY", "RUN_ON",
+                        "NO_MUTEX", "NO_SECOND_LOOK", "GENERATION_FIRST", "ENDED_LEFT"],
 }
 
 
