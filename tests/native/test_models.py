@@ -24,6 +24,8 @@ PLANTED = {
              "SECOND_RETURNS"],
     "fork_generation": ["LEAVE_ANYWAY", "CLAIM_ON", "JOIN_ANYWAY", "UNLOCK_ANYWAY", "RUN_ON",
                         "NO_MUTEX", "NO_SECOND_LOOK", "GENERATION_FIRST", "ENDED_LEFT"],
+    "latch_end": ["RESULT_LATE", "NO_OWN_REFERENCE", "DROP_FIRST", "LEAVE_EARLY", "WAKE_FIRST",
+                  "NO_END", "KEPT", "NOT_DRAINED"],
 }
 
 
