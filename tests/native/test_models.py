@@ -26,6 +26,8 @@ PLANTED = {
                         "NO_MUTEX", "NO_SECOND_LOOK", "GENERATION_FIRST", "ENDED_LEFT"],
     "latch_end": ["RESULT_LATE", "NO_OWN_REFERENCE", "DROP_FIRST", "LEAVE_EARLY", "WAKE_FIRST",
                   "NO_END", "KEPT", "NOT_DRAINED"],
+    "gang_start": ["NO_TURN", "TURN_EARLY", "QUEUED_ONCE", "START_SHORT", "LATE_JOINS",
+                   "NOT_COUNTED", "KEPT"],
 }
 
 
