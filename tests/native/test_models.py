@@ -28,6 +28,8 @@ PLANTED = {
                   "NO_END", "KEPT", "NOT_DRAINED"],
     "gang_start": ["NO_TURN", "TURN_EARLY", "QUEUED_ONCE", "START_SHORT", "LATE_JOINS",
                    "NOT_COUNTED", "KEPT"],
+    "team": ["BLIND_TRY", "UNLOCK_BLINDLY", "ONE_AFTER_WAKING", "GIVE_UP_FIRST", "FROM_ZERO",
+             "UNLOCK_EARLY"],
 }
 
 
