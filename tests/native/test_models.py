@@ -30,6 +30,8 @@ PLANTED = {
                    "NOT_COUNTED", "KEPT"],
     "team": ["BLIND_TRY", "UNLOCK_BLINDLY", "ONE_AFTER_WAKING", "GIVE_UP_FIRST", "FROM_ZERO",
              "UNLOCK_EARLY"],
+    "lease": ["LOOK_FIRST", "TORN_END", "NOT_WOKEN", "NO_END", "NO_KEEP", "RELEASE_FIRST",
+              "WAITS_IN_CHILD"],
 }
 
 
