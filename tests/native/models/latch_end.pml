@@ -1,14 +1,17 @@
 /* The end of an asynchronous region: tpi_pool_submit, schedule, help, end, tpi_latch_wait and
- * tpi_latch_release of latch.c, over loop.[ch], with a tpi_pool_close that comes when the
- * region has been submitted.
+ * tpi_latch_release of latch.c, over loop.[ch], with a tpi_pool_close that comes at any time
+ * after the submitter has entered the gate.
  *
  * A region of two tasks asks two workers for help; there is room for all of the requests, for
  * one or for none. Its caller waits and then drops the latch, or drops it at once, or leaves
- * that to the region's first task. Checked: nobody uses the latch after it was freed, nor the
- * pool, and the latch is freed; closing waits for the region; a waiter returns when all tasks
- * have ended, and one that had to be woken finds that the region has left the gate.
+ * that to the region's first task; or the pool has no workers, all tasks run in the submit, and
+ * another thread waits meanwhile. Checked: nobody uses the latch after it was freed, nor the
+ * pool, and the latch is freed; closing waits for the region and its submitter; a waiter returns
+ * when all tasks have ended, and one that had to be woken finds that the region has left the
+ * gate.
  *
- * Planted: RESULT_LATE (the caller's latch is written when the region is scheduled),
+ * Planted: ONE_ENTRY (the submitter relies on the region's entry into the gate), TOLD_NOBODY (of
+ * the end of tasks that ran in the submit), RESULT_LATE (the caller's latch is written when the region is scheduled),
  * NO_OWN_REFERENCE (of the submitter), DROP_FIRST (a helper drops its reference, and ends the
  * region then), LEAVE_EARLY (the submitter leaves the gate, not the region), WAKE_FIRST (the
  * waiter, before the gate is left), NO_END (a waiter that runs the last task tells nobody),
@@ -19,12 +22,17 @@
 #define HELPERS 2
 #define CLOSED 128
 
-mtype = { WAITS, DROPS, LEAVES_IT }; /* what the caller does with the latch */
+/* What the caller does with the latch; of IS_INLINE another thread waits for it. */
+mtype = { WAITS, DROPS, LEAVES_IT, IS_INLINE };
 mtype caller_does;
-byte gate = 1;           /* the region has been let in */
+#if defined(LEAVE_EARLY) || defined(ONE_ENTRY)
+byte gate = 1;
+#else
+byte gate = 2;           /* the submitter's entry, and the region's */
+#endif
 byte requests;           /* in the workers' queues */
 byte references, next, left, ended;
-bool over, written, submitted;
+bool over, written, waited;
 bool freed, pool_freed;
 bool stopping;
 byte workers = HELPERS;
@@ -94,6 +102,20 @@ inline help() {
 #endif
 }
 
+inline run_now() {
+    touch();
+    drop(HELPERS); /* nobody was asked */
+    next = TASKS;
+    ended = TASKS;
+    touch();
+    left = 0;
+#ifndef TOLD_NOBODY
+    end()
+#else
+    leave_gate()
+#endif
+}
+
 proctype worker() {
     byte i, ran;
     bool last;
@@ -117,6 +139,10 @@ proctype caller() {
 #ifndef RESULT_LATE
     written = true;
 #endif
+    if
+    :: caller_does == IS_INLINE -> run_now(); goto submitted
+    :: else
+    fi;
     do
     :: queued < HELPERS -> assert(!pool_freed); requests++; queued++
     :: break /* there is no room for more */
@@ -131,13 +157,13 @@ proctype caller() {
 #ifdef RESULT_LATE
     written = true;
 #endif
-#ifdef LEAVE_EARLY
-    leave_gate();
-#endif
+submitted:
 #ifndef NO_OWN_REFERENCE
     drop(1);
 #endif
-    submitted = true;
+#ifndef ONE_ENTRY
+    leave_gate();
+#endif
     /* tpi_latch_wait */
     if
     :: caller_does == WAITS ->
@@ -154,13 +180,29 @@ proctype caller() {
         assert(ended == TASKS)
     :: else
     fi;
+    if :: caller_does == IS_INLINE -> waited :: else fi;
     if :: caller_does != LEAVES_IT -> drop(1) :: else fi
+}
+
+proctype other_waiter() {
+    if
+    :: caller_does == IS_INLINE ->
+        written;
+        touch();
+        if
+        :: left == 0
+        :: else -> over
+        fi;
+        touch();
+        assert(ended == TASKS);
+        waited = true
+    :: else
+    fi
 }
 
 proctype closer() {
     byte i, ran;
     bool last;
-    submitted;
     gate = gate | CLOSED;
     gate == CLOSED;
     assert(ended == TASKS);
@@ -185,10 +227,12 @@ init {
         :: caller_does = WAITS
         :: caller_does = DROPS
         :: caller_does = LEAVES_IT
+        :: caller_does = IS_INLINE
         fi;
         run worker();
         run worker();
         run caller();
+        run other_waiter();
         run closer();
         run last_look()
     }
