@@ -211,7 +211,7 @@ def _row(context, scratch, a, a_step, b, d, c, count):
     out_stride = _at(context, inner, 1 + w.OUT)
     target = c
     if out_stride != 4:
-        target = room + 8 * chunk
+        target = room + 4 * chunk * word(context, w.OTHERS)
         if word(context, w.SUM) != 0:
             _gather(c, out_stride, target, count)
     store_i64(args + 8 * rows.C, target)
@@ -233,6 +233,13 @@ def _softmax_columns(context, args, a, c, count, height):
     store_i64(args + 8 * rows.COUNT, count)
     store_i64(args + 8 * rows.LANES, height)
     call_microkernel(word(context, w.KERNEL), rows.COLUMNS, 0, args)
+
+
+@kernel
+def _is_too_long(context, inner):
+    """Whether rows should be gathered and may not; only those of a softmax are so long."""
+    contiguous = _at(context, inner, 1 + w.A) == 4 and _at(context, inner, 1 + w.OUT) == 4
+    return word(context, w.GATHERS) == 0 and not contiguous
 
 
 @kernel
@@ -265,6 +272,9 @@ def _unit(context, scratch, unit):
         d += i * _at(context, axis, 1 + w.D)
         c += i * _at(context, axis, 1 + w.OUT)
         axis -= 1
+    if groups == 0 and _is_too_long(context, inner):
+        _softmax_columns(context, scratch + w.ARGS, a, c, count, 1)
+        return
     if groups == 0:
         _row(context, scratch, a, _at(context, inner, 1 + w.A), b, d, c, count)
         return

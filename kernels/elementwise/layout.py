@@ -9,10 +9,12 @@ A, B, D, OUT = range(4)
 OPERANDS = 4
 
 (
+    # GATHERS is 0 for rows too long to be gathered, OTHERS the operands beside a that may be.
     KERNEL, WHAT, OPERATION, POST_OPS, SCALES, SUM, LANES, DIMS, INNER, LONGEST, GROUP,
+    GATHERS, OTHERS,
     TASKS, TASKS_OFFSET, TASK_BYTES, THREADS_OFFSET,
     SHAPE,
-) = range(16)
+) = range(18)
 
 #: Words of the call: addresses, then one row of an axis table for each dimension: its extent and
 #: the four operands' byte strides. The rows are sorted and merged in place; AXES says how many are

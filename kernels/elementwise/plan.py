@@ -20,8 +20,9 @@ from . import layout as w
 from .driver import CHUNK
 
 DIMS = ("chunks",)
-#: Rows are gathered in groups only up to this length, or a group would not stay in cache.
-LONGEST_GROUPED = 4096
+#: Rows are gathered in groups only up to this length, or a group would not stay in cache; and one
+#: by one up to this, since every task needs room for two of them.
+LONGEST_GROUPED, LONGEST_GATHERED = 4096, 1 << 16
 
 
 def arithmetic(post_ops: tuple[PostOp, ...]) -> int:
@@ -80,15 +81,19 @@ def make_split(d: ElementwiseDescriptor, decomposition: Decomposition, isa: Isa)
     """Everything an execution needs to know, laid out as `layout` says."""
     code, scales = encode(d.post_ops)
     group = isa.lanes if d.longest <= LONGEST_GROUPED else 1
+    others = 0 if d.what == rows.SOFTMAX else 2
+    gathers = d.longest <= LONGEST_GATHERED
+    rooms = (group + others + 1) * gathers
     threads = round_up(8 * w.LENGTH, CACHE_LINE)
     first_task = threads + round_up(8 * decomposition.tasks, CACHE_LINE)
-    task_bytes = round_up(w.ROOM + 4 * d.longest * (group + 3), CACHE_LINE)
+    task_bytes = round_up(w.ROOM + 4 * d.longest * rooms, CACHE_LINE)
     words = {
         w.KERNEL: f32.row_kernels(), w.WHAT: d.what,
         w.OPERATION: rows.OPERATIONS.index(d.operation),
         w.POST_OPS: code, w.SCALES: scales.ctypes.data, w.SUM: int(d.needs_out),
         w.LANES: isa.lanes, w.DIMS: len(d.shape), w.INNER: d.inner, w.LONGEST: d.longest,
-        w.GROUP: group, w.TASKS: decomposition.tasks, w.TASKS_OFFSET: first_task,
+        w.GROUP: group, w.GATHERS: int(gathers), w.OTHERS: others,
+        w.TASKS: decomposition.tasks, w.TASKS_OFFSET: first_task,
         w.TASK_BYTES: task_bytes, w.THREADS_OFFSET: threads,
     }
     words.update({w.SHAPE + i: extent for i, extent in enumerate(d.shape)})

@@ -95,6 +95,10 @@ class _Math:
 
     def exp(self, x: Value) -> Value:
         """Relative error 1.2e-7."""
+        return self.mul(*self._exp_factors(x))
+
+    def _exp_factors(self, x: Value) -> tuple[Value, Value]:
+        """exp(x) as a product of a normal number and a power of two."""
         x = self._clamped(x, -110.0, 90.0)  # 0 and infinity from there on
         magic = self.const(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
         shifted = self.fma(x, self.const(log2(e)), magic)
@@ -105,7 +109,7 @@ class _Math:
         y = self.fma(self.mul(r, r), self.polynomial(r, _EXP), self.add(r, self.const(1.0)))
         half = self.builder.ashr(n, self.ints(1))
         y = self.mul(y, self._power_of_two(half))
-        return self.mul(y, self._power_of_two(self.builder.sub(n, half)))
+        return y, self._power_of_two(self.builder.sub(n, half))
 
     def sigmoid(self, x: Value) -> Value:
         """1 / (1 + exp(-x)); relative error 2.5e-7; 0 below -88.7."""
@@ -113,8 +117,15 @@ class _Math:
         return self.div(one, self.add(one, self.exp(self.mul(x, self.const(-1.0)))))
 
     def silu(self, x: Value) -> Value:
-        """x sigmoid(x); relative error 3e-7. NaN at minus infinity, as the product is."""
-        return self.mul(x, self.sigmoid(x))
+        """x sigmoid(x); relative error 3e-7. NaN at minus infinity, as the product is.
+
+        Of negative x it is x exp(x) / (1 + exp(x)), a normal number where exp(x) no longer is one.
+        """
+        y, power = self._exp_factors(self.with_sign_of(x, self.const(-0.0)))
+        product, zero = self.mul(self.mul(x, y), power), self.mul(x, self.const(0.0))
+        product = self.select(self.less(x, self.const(-110.0)), zero, product)
+        product = self.select(self.less(x, self.const(0.0)), product, x)
+        return self.div(product, self.fma(y, power, self.const(1.0)))
 
     def tanh(self, x: Value) -> Value:
         """Relative error 3e-7; after Cephes's tanhf."""

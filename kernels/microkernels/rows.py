@@ -8,8 +8,8 @@
     copy        c[i][j] = a[i][j] for rows of few vectors, the last one filled up with zeros
 
 An element depends on its operands alone, so rows may be cut anywhere; a softmax row may not. Its
-sum has one partial sum for each lane, added up in order, also where rows lie side by side: the same
-bits for every stride and task.
+sum has one partial sum for each lane, itself a sum of sums of CHAIN, added up in order, also where
+rows lie side by side: the same bits for every stride and task.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ COUNT, OPERATION, POST_OPS, POST_OP_SCALES, LANES = (
     emit.LENGTH, emit.SEGMENTS, emit.POST_OPS, emit.POST_OP_SCALES, emit.LANES)
 VECTORS = emit.SEGMENTS
 ARGS_WORDS = emit.ARGS_WORDS
+
+#: Values of one lane that a softmax adds up before it adds them to the sum.
+CHAIN = 128
 
 _ZERO = ir.Constant(I64, 0)
 
@@ -157,16 +160,18 @@ class _Functions(_Arithmetic):
 class _Softmax(_Rows):
     def emit(self) -> None:
         b = self.builder
-        self.largest, self.sum = self._alloca(self.vector), self._alloca(self.vector)
-        self.scale = self._alloca(self.vector)
+        self.largest, self.scale = self._alloca(self.vector), self._alloca(self.vector)
+        self.sum, self.total = self._alloca(self.vector), self._alloca(self.vector)
         self.exp = unary(self.function.module, self.isa, "exp")
         lowest = ir.Constant(self.vector, [float("-inf")] * self.isa.lanes)
         zeros = ir.Constant(self.vector, [0.0] * self.isa.lanes)
         b.store(lowest, self.largest)
         b.store(zeros, self.sum)
+        b.store(zeros, self.total)
         self._sweep(lambda offset, masked: self._find_largest(offset, masked, lowest))
         b.store(self._splat(self._across(self.largest, self._larger)), self.largest)
         self._sweep(lambda offset, masked: self._exponentials(offset, masked, zeros))
+        b.store(b.fadd(b.load(self.total), b.load(self.sum)), self.sum)
         total = self._across(self.sum, b.fadd)
         b.store(self._splat(b.fdiv(ir.Constant(self.scalar, 1.0), total)), self.scale)
         self._sweep(self._divide)
@@ -202,6 +207,16 @@ class _Softmax(_Rows):
                 value = b.select(self.mask, value, otherwise)
             self._store(value, self._at(C, offset, j), masked)
             b.store(b.fadd(b.load(self.sum), value), self.sum)
+        if not masked:
+            self._end_chain(offset)
+
+    def _end_chain(self, offset: ir.Value) -> None:
+        """Behind every CHAIN vectors."""
+        b, block = self.builder, self.nv * self.bytes
+        last = b.and_(offset, ir.Constant(I64, CHAIN * self.bytes - 1))
+        with b.if_then(b.icmp_signed("==", last, ir.Constant(I64, CHAIN * self.bytes - block))):
+            b.store(b.fadd(b.load(self.total), b.load(self.sum)), self.total)
+            b.store(ir.Constant(self.vector, [0.0] * self.isa.lanes), self.sum)
 
     def _divide(self, offset: ir.Value, masked: bool) -> None:
         b = self.builder
@@ -211,17 +226,19 @@ class _Softmax(_Rows):
 
 
 class _Columns(_Softmax):
-    """Each lane has a row of its own; the partial sums that a row would have are a table."""
+    """Each lane has a row of its own; the partial sums that a row would have are a table, and
+    behind it is another with their totals.
+    """
 
     def emit(self) -> None:
         b, lanes = self.builder, self.isa.lanes
         self.largest, self.scale = self._alloca(self.vector), self._alloca(self.vector)
         self.exp = unary(self.function.module, self.isa, "exp")
-        sums = self._alloca(ir.ArrayType(self.vector, lanes))
+        sums = self._alloca(ir.ArrayType(self.vector, 2 * lanes))
         self.sums = b.ptrtoint(sums, I64)
-        zeros = ir.Constant(self.vector, [0.0] * lanes)
-        for i in range(lanes):
-            b.store(zeros, self._sum_of(ir.Constant(I64, i)))
+        self.zeros = ir.Constant(self.vector, [0.0] * lanes)
+        for i in range(2 * lanes):
+            b.store(self.zeros, self._cell(ir.Constant(I64, i)))
         b.store(ir.Constant(self.vector, [float("-inf")] * lanes), self.largest)
         a, a_step = self._word(A), self._word(A_STEP)
         c, c_step = self._word(C), self._word(B_STEP)
@@ -230,26 +247,39 @@ class _Columns(_Softmax):
             self._larger(b.load(self.largest), self._load(at, True)), self.largest))
         self._loop("exp", self._word(COUNT), [(a, a_step), (c, c_step), (_ZERO, one)],
                    self._exponential)
-        total = b.load(self._sum_of(_ZERO))
-        for i in range(1, lanes):
-            total = b.fadd(total, b.load(self._sum_of(ir.Constant(I64, i))))
+        self._end_chains()
+        total = b.load(self._cell(ir.Constant(I64, lanes)))
+        for i in range(lanes + 1, 2 * lanes):
+            total = b.fadd(total, b.load(self._cell(ir.Constant(I64, i))))
         b.store(b.fdiv(ir.Constant(self.vector, [1.0] * lanes), total), self.scale)
         self._loop("divide", self._word(COUNT), [(c, c_step)], lambda at: self._store(
             b.fmul(self._load(at, True), b.load(self.scale)), at, True))
         b.ret_void()
 
-    def _sum_of(self, i: ir.Value) -> ir.Value:
+    def _cell(self, i: ir.Value) -> ir.Value:
+        b = self.builder
+        return self._pointer(b.add(self.sums, b.mul(i, ir.Constant(I64, self.bytes))), self.vector)
+
+    def _end_chains(self) -> None:
         b, lanes = self.builder, self.isa.lanes
-        lane = b.and_(i, ir.Constant(I64, lanes - 1))
-        return self._pointer(b.add(self.sums, b.mul(lane, ir.Constant(I64, self.bytes))),
-                             self.vector)
+
+        def one(lane: ir.Value) -> None:
+            held, total = self._cell(lane), self._cell(b.add(lane, ir.Constant(I64, lanes)))
+            b.store(b.fadd(b.load(total), b.load(held)), total)
+            b.store(self.zeros, held)
+
+        self._loop("lane", ir.Constant(I64, lanes), [(_ZERO, ir.Constant(I64, 1))], one)
 
     def _exponential(self, source: ir.Value, target: ir.Value, i: ir.Value) -> None:
         b = self.builder
         value = b.call(self.exp, [b.fsub(self._load(source, True), b.load(self.largest))])
         self._store(value, target, True)
-        held = self._sum_of(i)
+        held = self._cell(b.and_(i, ir.Constant(I64, self.isa.lanes - 1)))
         b.store(b.fadd(b.load(held), value), held)
+        last = CHAIN * self.isa.lanes - 1
+        with b.if_then(b.icmp_signed("==", b.and_(i, ir.Constant(I64, last)),
+                                     ir.Constant(I64, last))):
+            self._end_chains()
 
 
 class _Transpose(Emitter):

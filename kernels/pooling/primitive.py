@@ -47,8 +47,8 @@ class Pool2d(Primitive):
 
     Notes
     -----
-    A mean is one sum in the order i, j, divided once, so the result has the same bits for every
-    bound, pool and stride.
+    A mean is a sum of sums of 64, divided once, so the result has the same bits for every bound,
+    pool and stride, and rounding errors hardly grow with the window.
 
     Raises
     ------

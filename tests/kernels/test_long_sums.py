@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels import Conv2d, Matmul
+from kernels import Conv2d, Matmul, Pool2d, Softmax
 from threadpool_iface import PrimitiveAttr
 
 from .references import conv2d
@@ -87,3 +87,25 @@ def test_convolutions(rng, kind, src, weights, options, algorithm, layout):
                "groups": d.groups}
     exact, magnitudes = conv2d(x, w, None, **problem), conv2d(np.abs(x), np.abs(w), None, **problem)
     assert error(result, exact, magnitudes) < MOST
+
+
+@pytest.mark.parametrize("kind", ["positive", "normal"])
+@pytest.mark.parametrize("side", [8, 9, 64, 224])
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_averages(rng, kind, side, layout):
+    x = data(rng, kind, 1, side, side, 70)
+    wide = x.astype(float)
+    exact = wide.mean((1, 2), keepdims=True)
+    magnitudes = np.abs(wide).mean((1, 2), keepdims=True)
+    if layout == "nchw":
+        x, exact, magnitudes = (y.transpose(0, 3, 1, 2) for y in (x, exact, magnitudes))
+    average = Pool2d(x.shape, side, mode="average", layout=layout)
+    assert error(average(x), exact, magnitudes) < 1.5e-7
+
+
+@pytest.mark.parametrize("n", [1000, 2048, 2049, 1_000_000])
+def test_softmax(rng, n):
+    x = data(rng, "positive", 3, n)
+    exact = np.exp(x.astype(float) - x.max(1, keepdims=True))
+    exact /= exact.sum(1, keepdims=True)
+    assert error(Softmax(x.shape)(x), exact, exact) < 1.5e-7

@@ -1,4 +1,4 @@
-"""Masked and self-overlapping outputs, the sign of zero, scratch of products that pack nothing."""
+"""Small promises: what `out` may be, the sign of zero, edges of functions, sizes of scratch."""
 
 from __future__ import annotations
 
@@ -82,3 +82,30 @@ def test_a_product_that_packs_nothing_reserves_no_room_for_it():
     assert 8 * mm._created.scratchpads.words < 2**20
     wide = Matmul((1024, 256), (256, 1024))
     assert 8 * wide._created.scratchpads.words > 4 * 256 * 1024
+
+
+def test_silu_keeps_its_error_where_its_exponential_is_no_normal_number():
+    x = np.linspace(-92, -80, 100_001).astype(np.float32)
+    exact = x.astype(float) / (1 + np.exp(-x.astype(float)))
+    result = Eltwise(x.shape, ["silu"])(x)
+    assert np.abs(result / exact - 1).max() < 3e-7
+    far = Eltwise((4,), ["silu"])(np.array([-1e30, -200, -0.0, np.inf], np.float32))
+    np.testing.assert_array_equal(far, [0, 0, 0, np.inf])
+    assert np.isnan(Eltwise((1,), ["silu"])(np.array([-np.inf], np.float32)))
+
+
+def test_a_softmax_of_long_rows_has_no_scratch_for_them():
+    assert 8 * Softmax((2, 1 << 28))._created.scratchpads.words < 1 << 16
+
+
+@pytest.mark.parametrize("n", [3000, 65_000, 70_000])
+def test_softmax_of_rows_that_are_not_contiguous_has_the_same_bits(n):
+    x = np.random.default_rng(0).standard_normal((3, n)).astype(np.float32)
+    softmax = Softmax((3, n))
+    expected = softmax(x).tobytes()
+    assert softmax(np.repeat(x, 2, 1)[:, ::2]).tobytes() == expected
+    assert softmax(np.asfortranarray(x)).tobytes() == expected
+    out = np.zeros((3, 2 * n), np.float32)[:, ::2]
+    assert softmax(x, out=out).tobytes() == expected
+    turned = Softmax((n, 3), 0)(np.ascontiguousarray(x.T))
+    assert np.ascontiguousarray(turned.T).tobytes() == expected
