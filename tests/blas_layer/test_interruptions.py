@@ -50,6 +50,33 @@ def test_an_interruption_anywhere_leaves_all_libraries_taken_over_or_none(layer,
     assert sum(1 for _ in every_interruption(make, within=WITHIN)) > 3
 
 
+@pytest.mark.parametrize("with_layer", [True, False])
+def test_an_interruption_anywhere_leaves_no_limit_behind(layer, with_layer):
+    (layer.install if with_layer else layer.uninstall)()
+    limits = blas_layer.limited(1)
+
+    def block():
+        with limits:
+            assert max(library.num_threads for library in blas_layer.libraries()) == 1
+
+    def make():
+        before = [library.num_threads for library in blas_layer.libraries()]
+
+        def check():
+            assert [library.num_threads for library in blas_layer.libraries()] == before
+            block()
+            assert [library.num_threads for library in blas_layer.libraries()] == before
+
+        return block, check
+
+    assert sum(1 for _ in every_interruption(make, within=WITHIN)) > 10
+
+
+def test_leaving_a_limit_that_was_not_entered_is_an_error():
+    with pytest.raises(RuntimeError, match="was not entered"):
+        blas_layer.limited().__exit__(None, None, None)
+
+
 def _fail(code):
     raise UnsupportedError("there are no more")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ContextDecorator
+from dataclasses import dataclass, field
+from types import TracebackType
 
 from ..arguments import MAX_THREADS, checked_int
 from ..errors import UnsupportedError, check
-from ..native import ffi, lib
+from ..native import ffi, guarded, lib
 from .libraries import Library, libraries
 
 _watching_forks = False
@@ -106,39 +106,73 @@ def counts() -> Counts:
     return Counts(raw.on_pools, raw.on_own_threads)
 
 
-@contextmanager
-def limited(num_threads: int = 1) -> Iterator[None]:
+@dataclass(eq=False)
+class _Block:
+    """What was changed on entering; `held` has an item once the layer is limited, and a second one
+    once it no longer is.
+    """
+
+    before: list[tuple[Library, int]] = field(default_factory=list)
+    held: list[None] = field(default_factory=list)
+
+
+class limited(ContextDecorator):  # noqa: N801 - used like a function
     """`with limited():` BLAS uses at most so many threads, in the whole process, for a block.
 
     For regions whose tasks call BLAS: OpenBLAS has one number for all threads, so the layer cannot
     limit those of a region alone. It works without the layer too, and limits MKL, BLIS and
-    FlexiBLAS.
+    FlexiBLAS. An interruption, wherever it comes, leaves no limit behind.
 
     Raises
     ------
     TypeError, ValueError
         `num_threads` is not an integer in 1..4096.
     """
-    most = checked_int(num_threads, "num_threads", 1, MAX_THREADS)
-    with ExitStack() as stack:
-        for library in libraries():
-            if not _taken_over(library):
-                stack.enter_context(_limited(library, most))
-        held: list[None] = []
-        stack.callback(lambda: lib.tpi_blas_hold(most, False) if held else None)
+
+    def __init__(self, num_threads: int = 1) -> None:
+        self._most = checked_int(num_threads, "num_threads", 1, MAX_THREADS)
+        self._blocks: list[_Block] = []
+
+    def _hold(self, block: _Block, held: bool) -> None:
         # Done and noted in one call, inside which Python raises no interruption.
-        held.extend(map(lib.tpi_blas_hold, (most,), (True,)))
-        yield
+        block.held.extend(map(lib.tpi_blas_hold, (self._most,), (held,)))
 
+    def _enter(self, noted: list[_Block]) -> None:
+        block = _Block()
+        noted.append(block)
+        self._blocks.append(block)
+        for library in libraries():
+            before = library.num_threads
+            if not _taken_over(library) and library._set is not None and before > self._most:
+                block.before.append((library, before))
+                library._set(self._most)
+        self._hold(block, True)
 
-@contextmanager
-def _limited(library: Library, most: int) -> Iterator[None]:
-    before = library.num_threads
-    if library._set is None or before <= most:
-        yield
-        return
-    try:
-        library._set(most)
-        yield
-    finally:
-        library._set(before)
+    def _restore(self, noted: list[_Block]) -> None:
+        """Undo the block that is noted, or the last one; may be called again."""
+        if not noted and self._blocks:
+            noted.append(self._blocks[-1])
+        for block in noted:
+            if len(block.held) == 1:
+                self._hold(block, False)
+            for library, before in reversed(block.before):
+                assert library._set is not None
+                library._set(before)
+            self._blocks[:] = [other for other in self._blocks if other is not block]
+
+    def _undo(self, noted: list[_Block]) -> None:
+        """Undo what this entry has done so far; may be called again."""
+        if noted:
+            self._restore(noted)
+
+    def _leave(
+        self, noted: list[_Block], kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._blocks:
+            raise RuntimeError(f"limited({self._most}) is left but was not entered")
+        noted.append(self._blocks[-1])
+        self._restore(noted)
+
+    __enter__ = guarded(_enter, _undo)
+    __exit__ = guarded(_leave, _restore)

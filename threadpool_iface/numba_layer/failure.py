@@ -6,7 +6,7 @@ import sys
 from types import SimpleNamespace
 
 from ..active import get_threadpool
-from ..errors import check
+from ..errors import check, mention
 
 _NOTE = "raised by a parallel loop of numba, which was completed by its calling thread"
 
@@ -17,7 +17,7 @@ def carrier_for(code: int) -> type[BaseException] | None:
         check(code, get_threadpool())
     except BaseException as caught:
         error = caught.with_traceback(None)
-    error.add_note(_NOTE)
+    mention(error, _NOTE)
     return carrier_of(error)
 
 

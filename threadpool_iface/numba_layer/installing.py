@@ -12,6 +12,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from .. import settings
+from ..errors import mention
 from ..native import lib
 from .first_launch import contexts_are_being_filled, forget_test, test_at_next_launch
 from .gil import leave_gil_alone
@@ -91,7 +92,7 @@ def install(
         _wanted = before
         _settle(parallel)
         if isinstance(error, Exception):
-            error.add_note("the numba layer is as before: " + (
+            mention(error, "the numba layer is as before: " + (
                 "installed" if before else "not installed, parallel loops run on numba's own layer"
             ))
         raise
