@@ -31,6 +31,7 @@ void tpi_box_python(tpi_pool **box, int64_t key, int32_t num_threads, uint64_t f
 void tpi_latch_drop(tpi_latch **box);
 int32_t tpi_add_guarded(void);
 const char *tpi_sources_digest(void);
+uint64_t tpi_libraries_loaded(void);
 const char *tpi_capsule_name(void);
 uintptr_t tpi_capsule_maker(void);
 void tpi_numba_failed(int32_t code);
@@ -77,8 +78,8 @@ ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
     '#include "blas_layer.h"\n#include "boxes.h"\n#include "capsule.h"\n#include "guarded.h"\n'
-    '#include "nopython.h"\n#include "numba_failure.h"\n#include "numba_layer.h"\n'
-    '#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "libraries.h"\n#include "nopython.h"\n#include "numba_failure.h"\n'
+    '#include "numba_layer.h"\n#include "pools.h"\n#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
     include_dirs=[_relative(HERE / folder) for folder in FOLDERS],

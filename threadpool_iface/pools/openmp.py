@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
 from .. import settings
 from ..native import lib
+from ..openmp_runtimes import kind, loaded_runtimes
 from .native import NativePool, checked_num_threads
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class OpenMPPool(NativePool):
         size = checked_num_threads(num_threads)
         functions = [_address(library, name) for name in
                      ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")]
-        survives_fork = _kind(library._name) != "libgomp" and _starts_anew_in_children()
+        survives_fork = kind(library._name) != "libgomp" and _starts_anew_in_children()
         super().__init__(
             lambda box: lib.tpi_box_openmp(box, size, schedule == "dynamic", *functions,
                                            survives_fork), size)
@@ -90,31 +90,18 @@ def _starts_anew_in_children() -> bool:
         "0", "false", "f", "no", "n", "off", ".f.", ".false.", "disabled")
 
 
-def _kind(path: str) -> str:
-    """libgomp, libiomp5 or libomp; empty for anything else."""
-    found = re.match(r"(libgomp|libiomp5|libomp)\b", os.path.basename(path).replace("-", "."))
-    return found[1] if found else ""
-
-
-def _loaded() -> list[str]:
-    """Paths of the OpenMP runtimes in this process."""
-    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
-        paths = {line.split(maxsplit=5)[5].strip() for line in maps if line.count("/")}
-    return sorted(path for path in paths if _kind(path) and ".so" in path)
-
-
 def _candidates(runtime: str | None, loaded: list[str]) -> list[str]:
     if runtime is not None and runtime not in _RUNTIMES:
         return [runtime]
-    kinds = _RUNTIMES if runtime is None else (runtime,)
-    ready = [path for kind in kinds for path in loaded if _kind(path) == kind]
-    return ready + [path for kind in kinds for path in _FILES[kind]]
+    wanted = _RUNTIMES if runtime is None else (runtime,)
+    ready = [path for each in wanted for path in loaded if kind(path) == each]
+    return ready + [path for each in wanted for path in _FILES[each]]
 
 
 def _load(runtime: str | None) -> ctypes.CDLL:
     from ctypes import CDLL  # not needed by who only imports the package
 
-    loaded = _loaded()
+    loaded = loaded_runtimes()
     errors = []
     for path in _candidates(runtime, loaded):
         _refuse_a_second_llvm_runtime(path, loaded)
@@ -127,12 +114,12 @@ def _load(runtime: str | None) -> ctypes.CDLL:
 
 def _refuse_a_second_llvm_runtime(path: str, loaded: list[str]) -> None:
     """The second of LLVM's runtimes in a process aborts it (OMP: Error #15)."""
-    if _kind(path) not in _LLVM or os.environ.get("KMP_DUPLICATE_LIB_OK"):
+    if kind(path) not in _LLVM or os.environ.get("KMP_DUPLICATE_LIB_OK"):
         return
     for other in loaded:
         same_file = os.path.realpath(path) == os.path.realpath(other)
-        by_name = "/" not in path and _kind(path) == _kind(other)  # the loader finds it again
-        if _kind(other) in _LLVM and not (same_file or by_name):
+        by_name = "/" not in path and kind(path) == kind(other)  # the loader finds it again
+        if kind(other) in _LLVM and not (same_file or by_name):
             raise ValueError(f"runtime {path!r} cannot be loaded beside {other!r}: a process can "
                              "have one of libiomp5 and libomp")
 

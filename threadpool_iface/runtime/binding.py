@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ..native import guarded, lib
+from ..openmp_runtimes import Counts, counts_now, restore_counts, set_counts
 from ..topology.cpu_pool import CPUPool
 from ..topology.usable import set_unbound_mask, unbound_mask
 
@@ -22,11 +23,13 @@ class Bound(NamedTuple):
     mask: set[int]
     #: Whether the thread was not bound before.
     outermost: bool
+    #: Threads that OpenMP runtimes gave to regions of this thread.
+    openmp: Counts
 
 
 def binding_now() -> Bound:
     """The calling thread's, to be restored later."""
-    return Bound(os.sched_getaffinity(0), unbound_mask() is None)
+    return Bound(os.sched_getaffinity(0), unbound_mask() is None, counts_now())
 
 
 def bind(cores: CPUPool, before: Bound) -> None:
@@ -35,6 +38,8 @@ def bind(cores: CPUPool, before: Bound) -> None:
     It keeps all of them, so that a thread which the program starts here is not confined to one. But
     a pool's workers are bound to the others, and beside one of them it would get half of a core
     until the kernel balances the load. `before` is `binding_now()`.
+
+    OpenMP runtimes that are loaded by now give its regions a thread for each core.
     """
     if before.outermost:
         lib.tpi_keep_affinity(True)
@@ -42,10 +47,12 @@ def bind(cores: CPUPool, before: Bound) -> None:
     if len(cores) > 1:
         _set_mask(cores.core_ids[:1])
     _set_mask(cores.core_ids)
+    set_counts(before.openmp, len(cores))
 
 
 def release(before: Bound) -> None:
-    """Give the calling thread the mask back that it had before `bind`; may be called again."""
+    """Give the calling thread back what it had before `bind`; may be called again."""
+    restore_counts(before.openmp)
     _set_mask(before.mask)
     if before.outermost:
         lib.tpi_keep_affinity(False)

@@ -48,7 +48,8 @@ class pin:  # noqa: N801 - used like a function
     shared by threads that are on the same cores at the same time.
 
     What the program starts inside keeps to the cores: threads of its own, and pools that are made
-    there. The workers of a pool made outside do not, even if they start inside.
+    there. The workers of a pool made outside do not, even if they start inside. OpenMP runtimes
+    that are loaded by then, PyTorch's among them, give its regions a thread for each core.
 
     Parameters
     ----------
