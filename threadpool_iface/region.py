@@ -9,6 +9,7 @@ running task has ended.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -37,11 +38,15 @@ class PythonTask:
         self.caller, self.process = threading.get_ident(), os.getpid()
         self.failures: list[tuple[BaseException, int, int]] = []
 
-    def fail(self, error: BaseException, ithr: int, nthr: int) -> None:
-        """Note a failure for the region's caller; a child that a worker's task forked has none."""
+    def fail(self, error: BaseException, ithr: int, nthr: int) -> int:
+        """Note a failure for the region's caller; the code for the C core.
+
+        A child that a worker's task forked has no caller. It ends with the code as its status.
+        """
         self.failures.append((error, ithr, nthr))
         if os.getpid() != self.process and threading.get_ident() != self.caller:
-            print_exception(error)
+            return _end_of_program(error)
+        return int(lib.TPI_E_PYTHON)
 
     def raise_first(self) -> NoReturn:
         # Ctrl-C may end tasks of a region that has failed already; it is not lost in that.
@@ -55,6 +60,19 @@ class PythonTask:
             self.failures.clear()
             interrupts.clear()
             del error
+
+
+def _end_of_program(error: BaseException) -> int:
+    """What Python does with an exception that leaves a program: print it; the exit status."""
+    if not isinstance(error, SystemExit):
+        print_exception(error)
+        return 1
+    with suppress(Exception):
+        sys.stdout.flush()
+    if error.code is None or isinstance(error.code, int):
+        return (error.code or 0) & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
 
 
 def _outside_any_task(kind: Any, error: BaseException, traceback: Any) -> None:
@@ -76,8 +94,7 @@ def tpi_python_task(ctx: Any, ithr: int, nthr: int) -> int:
     try:
         task.call(ithr, nthr, *task.args)
     except BaseException as error:  # KeyboardInterrupt and SystemExit travel to the caller too
-        task.fail(error, ithr, nthr)
-        return int(lib.TPI_E_PYTHON)
+        return task.fail(error, ithr, nthr)
     return 0
 
 

@@ -133,6 +133,51 @@ pool.run_together(2, task)
     assert "ValueError: in the child" in done.stderr
 
 
+ENDS = {
+    "pool.parallel_for(2, lambda i, n: None)": (0, ""),  # and leaves the pool's workers behind
+    "sys.exit()": (0, ""),
+    "sys.exit(7)": (7, ""),
+    "sys.exit(-1)": (255, ""),
+    "sys.exit('some reason')": (1, "some reason\n"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("pool", KINDS)
+def test_a_child_of_a_worker_ends_with_the_task(pool, end):
+    """As a program ends: with the status of `sys.exit`, and what was printed is written."""
+    done = python(f"""
+import signal
+pool = {pool}
+def task(i, n):
+    if threading.current_thread() is not threading.main_thread():
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            {end}
+            return
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+pool.run_together(2, task)
+""")
+    status, wrote = ENDS[end]
+    assert (done.stdout, done.stderr) == (f"{status}\n", wrote)
+
+
+def test_what_the_child_of_a_worker_printed_is_written_when_it_exits():
+    done = python("""
+sys.stdout = open(1, "w")  # which is buffered, whatever the environment says
+def task(i, n):
+    if threading.current_thread() is not threading.main_thread():
+        child = os.fork()
+        if child == 0:
+            print("in the child")
+            sys.exit()
+        os.waitpid(child, 0)
+OmpLikePool(2).run_together(2, task)
+""")
+    assert done.stdout == "in the child\n", done.stderr
+
+
 @pytest.mark.parametrize("pool", KINDS)
 def test_multiprocessing_from_inside_a_task(pool):
     done = python(f"""

@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "region.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "float_mode.h"
@@ -38,16 +37,21 @@ static bool region_is_lost(const tpi_region *r, uint32_t generation) {
     return __builtin_expect(tpi_generation() != generation, 0) && tpi_thread.region != r;
 }
 
+/* A worker's child has no pool to go back to: its process ends with its task. It need not be the last
+ * thread, since the child may have used pools, whose workers wait for ever. */
+static _Noreturn void end_child(int32_t code) {
+    exit(code >= 0 && code <= UINT8_MAX ? code : EXIT_FAILURE);
+}
+
 /* `call`, for a region that may be left in a forked child. There its caller takes the fork for a failure,
- * unless it runs all of the tasks itself; a pool's worker, which has no pool to go back to, ends. */
+ * unless it runs all of the tasks itself. */
 static int32_t call_and_notice_fork(tpi_region *r, int32_t ithr, int32_t nthr) {
     uint32_t generation = tpi_generation();
     bool on_worker = tpi_thread.worker;
     int32_t code = call(r, ithr, nthr);
     if (__builtin_expect(tpi_generation() == generation, 1)) return code;
     bool lost = region_is_lost(r, generation);
-    if (lost && on_worker && code) exit(EXIT_FAILURE);
-    if (lost && on_worker) pthread_exit(NULL); /* and with it the process, whose last thread it is */
+    if (lost && on_worker) end_child(code);
     return !lost && r->alone ? code : TPI_E_FORKED;
 }
 
