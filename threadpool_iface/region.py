@@ -121,6 +121,15 @@ def watch_interrupts() -> None:
         lib.tpi_set_interrupt_check(lib.tpi_python_interrupted)
 
 
+def know_this_thread() -> None:
+    """Before a fork: have `threading` know the calling thread, which may be a pool's worker.
+
+    For one that it does not know, it makes an object in the child and takes a lock for that. Where
+    another thread held the lock, the fork would never return (CPython 3.11 and 3.12).
+    """
+    threading.current_thread()
+
+
 def run_region(
     submit: Submit, n: int, task: Any, args: tuple[Any, ...], pool: Callable[[], object]
 ) -> None:

@@ -179,6 +179,34 @@ OmpLikePool(2).run_together(2, task)
 
 
 @pytest.mark.parametrize("pool", KINDS)
+def test_a_worker_may_fork_while_threads_start_and_end(pool):
+    """`threading` takes a lock of its own then, and took it in the child of an unknown thread."""
+    done = python(f"""
+import signal
+starting = getattr(threading, "_shutdown_locks_lock", threading.Lock())
+forked = []
+def task(i, n):
+    if i == 0:
+        with starting:
+            while not forked: pass
+    else:
+        child = os.fork()
+        if child == 0:
+            os._exit(7)
+        forked.append(child)
+{pool}.run_together(2, task)
+for _ in range(2000):
+    ended, status = os.waitpid(forked[0], os.WNOHANG)
+    if ended: break
+    time.sleep(0.01)
+else:
+    os.kill(forked[0], signal.SIGKILL)
+print(status >> 8)
+""")
+    assert done.stdout == "7\n", done.stderr
+
+
+@pytest.mark.parametrize("pool", KINDS)
 def test_multiprocessing_from_inside_a_task(pool):
     done = python(f"""
 import multiprocessing
