@@ -206,6 +206,33 @@ print(status >> 8)
     assert done.stdout == "7\n", done.stderr
 
 
+@pytest.mark.parametrize("end", ["sys.exit(7)", "1 // 0", "pass"])
+def test_a_scheduled_task_that_its_caller_ran_may_fork(end):
+    """The worker is busy and its queue is full; the child hears of the failure all the same."""
+    done = python(f"""
+pool, go = EigenLikePool(2), threading.Event()
+pool.schedule(go.wait)
+for _ in range(2000):
+    pool.schedule(int)
+main, child = threading.get_ident(), None
+def task():
+    global child
+    assert threading.get_ident() == main
+    child = os.fork()
+    if child == 0:
+        {end}
+latch = pool.schedule(task)
+if child == 0:
+    latch.wait()
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+go.set()
+pool.wait()
+""")
+    assert done.stdout == {"sys.exit(7)": "7\n"}.get(end, "1\n"), done.stderr
+    assert {"pass": "forked", "1 // 0": "ZeroDivisionError"}.get(end, "") in done.stderr
+
+
 @pytest.mark.parametrize("pool", KINDS)
 def test_multiprocessing_from_inside_a_task(pool):
     done = python(f"""

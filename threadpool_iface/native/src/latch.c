@@ -44,6 +44,15 @@ static tpi_latch *new_latch(tpi_pool *pool, int32_t n, tpi_task task, void *ctx,
     return latch;
 }
 
+/* Run what nobody has claimed yet. The region is the calling thread's meanwhile: where a task forks, it is
+ * not lost in the child, and Ctrl-C ends it. */
+static void run_here(tpi_latch *latch) {
+    tpi_region *outer = tpi_thread.region;
+    tpi_thread.region = &latch->region;
+    if (tpi_loop_run(&latch->loop)) end(latch);
+    tpi_thread.region = outer;
+}
+
 /* On a pool that cannot go on by itself: run it now. */
 static void run_now(tpi_latch *latch) {
     tpi_region *r = &latch->region;
@@ -60,7 +69,7 @@ static int32_t schedule(tpi_latch *latch, int32_t helpers) {
     int32_t queued = pool->ops.schedule(pool->self, helpers, help, latch);
     if (queued < 0) return queued;
     if (queued < helpers) drop(latch, helpers - queued);
-    if (queued == 0 && tpi_loop_run(&latch->loop)) end(latch);
+    if (queued == 0) run_here(latch);
     return TPI_OK;
 }
 
@@ -107,9 +116,9 @@ int32_t tpi_latch_wait(tpi_latch *latch) {
     if (is_own(latch)) return TPI_E_OWN_TASK;
     if (latch->loop.fork_generation != tpi_generation() && !tpi_loop_ended(&latch->loop))
         return TPI_E_FORKED;
+    run_here(latch);
     tpi_region *outer = tpi_thread.region;
     tpi_thread.region = &latch->region;
-    if (tpi_loop_run(&latch->loop)) end(latch);
     tpi_loop_await(&latch->loop, &latch->patience);
     tpi_thread.region = outer;
     if (!tpi_loop_ended(&latch->loop)) return TPI_E_FORKED;
