@@ -121,7 +121,8 @@ def _raise(code: int, pool: str) -> NoReturn:
     if code > 0:
         raise TaskError(code)
     if code == lib.TPI_E_PYTHON:
-        raise take_pending() or ThreadpoolError("Python failed without leaving an exception")
+        # Nothing is kept only where a second exception from outside came while the first was noted.
+        raise take_pending() or KeyboardInterrupt("twice at once")
     if code == lib.TPI_E_CLOSED:
         raise PoolClosedError(f"{pool} is closed")
     if code == lib.TPI_E_NO_THREAD:

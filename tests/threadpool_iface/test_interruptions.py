@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -398,6 +399,34 @@ def test_an_exception_before_a_tasks_first_line_reaches_the_regions_caller(pools
                 arrived += 1
         assert arrived
         works(pool)
+
+
+def test_ctrl_c_twice_at_once_arrives_once(monkeypatch, pools):
+    """The second comes while the first one, from before a task's first line, is being noted."""
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: None)
+    from threadpool_iface.region import _outside_any_task, tpi_python_task
+
+    raised = []
+
+    def interrupt(function):
+        def at(frame, event, argument):
+            if frame.f_code is function.__code__ and event == "call":
+                raised.append(function)
+                raise KeyboardInterrupt
+
+        return at
+
+    before = sys.gettrace(), sys.getprofile()
+    sys.settrace(interrupt(tpi_python_task))
+    sys.setprofile(interrupt(_outside_any_task))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pools[0].parallel_for(1, lambda i, n: None)
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    assert raised == [tpi_python_task, _outside_any_task]
+    works(pools[0])
 
 
 def test_signals_that_raise_while_tasks_are_scheduled(monkeypatch):
