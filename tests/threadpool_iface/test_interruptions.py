@@ -301,6 +301,7 @@ def test_failing_regions(pools):
     run_all(lambda: (action, is_whole))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # late calls
 def test_a_pool_written_in_python():
     class Threads(ThreadpoolIface):
         num_threads = 2

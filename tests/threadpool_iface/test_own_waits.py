@@ -22,7 +22,7 @@ from threadpool_iface.native import ffi, lib
 KINDS = {"omp": lambda: OmpLikePool(2), "eigen": lambda: EigenLikePool(2), "seq": SequentialPool}
 
 
-@pytest.mark.parametrize(("outer", "inner"), product(KINDS, KINDS))
+@pytest.mark.parametrize(("outer", "inner"), list(product(KINDS, KINDS)))
 def test_a_pool_cannot_be_closed_from_a_nested_region_on_it(outer, inner):
     refused = []
 
