@@ -22,9 +22,10 @@ NOT_GIVEN = -2**63
 
 @pytest.mark.parametrize("cost", [1e-300, 1e-9, 1.0, 100.0, 1e9, 1e300, float("inf")])
 @pytest.mark.parametrize("n", [1, 2**31, 2**53 + 1, 2**62, MOST - 1, MOST])
-def test_huge_loops_are_cut_into_ranges_that_hold_each_item_once(n, cost):
+@pytest.mark.parametrize("kind", [OmpLikePool, EigenLikePool])
+def test_huge_loops_are_cut_into_ranges_that_hold_each_item_once(kind, n, cost):
     ranges = []
-    with OmpLikePool(2) as pool, threadpool(pool):
+    with kind(2) as pool, threadpool(pool):
         parallel_for(n, lambda begin, end: ranges.append((begin, end)), cost=cost)
     ranges.sort()
     assert ranges[0][0] == 0

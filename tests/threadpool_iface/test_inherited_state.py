@@ -21,17 +21,20 @@ USES = {
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("where", ["caller", "worker"])
+@pytest.mark.parametrize("start", ["parallel_for", "run_together"])
 @pytest.mark.parametrize("pool", KINDS)
-def test_a_child_that_a_task_forked_can_use_the_pool(pool, where, use):
+def test_a_child_that_a_task_forked_can_use_the_pool(pool, start, where, use):
     """In the frame of the task that forked, and after it."""
     done = python(f"""
 pool, other = {pool}, {pool}
 for each in (pool, other):
     each.parallel_for(2, lambda i, n: None)
-main, me = threading.main_thread(), os.getpid()
+main, me, forked = threading.main_thread(), os.getpid(), []
 def task(i, n):
-    if (threading.current_thread() is main) != ({where!r} == "caller"):
+    if forked or (threading.current_thread() is main) != ({where!r} == "caller"):
+        time.sleep(0.001)  # so that the other thread gets a task of the region too
         return
+    forked.append(i)
     child = os.fork()
     if child:
         print("child", os.waitpid(child, 0)[1] >> 8, flush=True)
@@ -41,7 +44,8 @@ def task(i, n):
     if {where!r} == "worker":
         os._exit(7)
 try:
-    pool.run_together(2, task)
+    while not forked:
+        pool.{start}(2, task)
 except ThreadpoolError as error:
     assert os.getpid() != me and "forked" in str(error)
 if os.getpid() != me:
