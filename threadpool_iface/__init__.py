@@ -41,7 +41,7 @@ from .pools import (
     OpenMPPool,
     SequentialPool,
 )
-from .region import know_this_thread, watch_interrupts
+from .region import begin_child, know_this_thread, watch_interrupts
 from .shadowing import warn_if_kernels_is_not_ours
 from .stats import PoolStats
 from .stream import Stream
@@ -149,7 +149,7 @@ def _at_exit() -> None:
 
 atexit.register(_at_exit)
 watch_interrupts()
-os.register_at_fork(before=know_this_thread, after_in_child=watch_interrupts)
+os.register_at_fork(before=know_this_thread, after_in_child=begin_child)
 refresh()
 default_from_environment()
 warn_if_kernels_is_not_ours()

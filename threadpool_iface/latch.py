@@ -56,11 +56,6 @@ class Latch:
         return bool(self._box[0] != ffi.NULL)
 
     @property
-    def needs_python(self) -> bool:
-        """Whether its tasks are calls of the interpreter."""
-        return self._task.needs_python
-
-    @property
     def ended(self) -> bool:
         """Whether all of its tasks have ended."""
         return self.started and bool(lib.tpi_latch_ended(self._box[0]))

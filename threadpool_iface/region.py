@@ -8,13 +8,13 @@ running task has ended.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from sys import is_finalizing
+from threading import get_ident
 from traceback import print_exception
 from typing import Any, NoReturn
 
@@ -31,11 +31,11 @@ MAX_TASKS = 2**31 - 1
 class PythonTask:
     """What the C callback is handed: a callable, its arguments, and the failures so far."""
 
-    __slots__ = ("args", "call", "caller", "failures", "process")
+    __slots__ = ("args", "call", "caller", "failures", "forks")
 
     def __init__(self, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.call, self.args = call, args
-        self.caller, self.process = threading.get_ident(), os.getpid()
+        self.caller, self.forks = get_ident(), _forks
         self.failures: list[tuple[BaseException, int, int]] = []
 
     def fail(self, error: BaseException, ithr: int, nthr: int) -> int:
@@ -44,7 +44,7 @@ class PythonTask:
         A child that a worker's task forked has no caller. It ends with the code as its status.
         """
         self.failures.append((error, ithr, nthr))
-        if os.getpid() != self.process and threading.get_ident() != self.caller:
+        if _forks != self.forks and get_ident() != self.caller:
             return _end_of_program(error)
         return int(lib.TPI_E_PYTHON)
 
@@ -112,6 +112,17 @@ def tpi_python_interrupted() -> int:
     return 0
 
 
+#: How often this process, or one it comes from, was forked.
+_forks = 0
+
+
+def begin_child() -> None:
+    """In a forked child."""
+    global _forks
+    _forks += 1
+    watch_interrupts()
+
+
 def watch_interrupts() -> None:
     """Let Ctrl-C end the regions that the main thread starts; Python handles signals there.
 
@@ -139,7 +150,7 @@ def run_region(
     interpreter is torn down, other threads cannot run Python: then the tasks run here.
     """
     prepared = Prepared(task, args)
-    if prepared.needs_python and is_finalizing():
+    if prepared.python is not None and is_finalizing():
         code = lib.tpi_pool_parallel(ffi.NULL, n, prepared.native, prepared.ctx)
     else:
         code = submit(prepared.native, prepared.ctx)
@@ -150,13 +161,15 @@ def run_region(
 class Prepared:
     """A task in the form the C core takes, with what has to live as long as the region.
 
+    `python` is None for a native one, whose tasks do not need the interpreter.
+
     Raises
     ------
     TypeError
         `task` cannot be called, or is native and was given args.
     """
 
-    __slots__ = ("_python", "_task", "ctx", "native")
+    __slots__ = ("_task", "ctx", "native", "python")
 
     def __init__(self, task: Any, args: tuple[Any, ...]) -> None:
         self._task = task  # the code of a native one lives as long as this
@@ -164,24 +177,19 @@ class Prepared:
         if self.native is not None:
             if args:
                 raise TypeError("a native task takes no args; give it a context of its own")
-            self._python, self.ctx = None, ffi.NULL
+            self.python, self.ctx = None, ffi.NULL
             return
         if not callable(task):
             raise TypeError(f"task must be a callable or a native task, not {task!r}")
-        self._python = PythonTask(task, args)
-        self.native, self.ctx = lib.tpi_python_task, ffi.new_handle(self._python)
-
-    @property
-    def needs_python(self) -> bool:
-        """Whether its tasks are calls of the interpreter."""
-        return self._python is not None
+        self.python = PythonTask(task, args)
+        self.native, self.ctx = lib.tpi_python_task, ffi.new_handle(self.python)
 
     def raise_for(self, code: int, pool: Callable[[], object]) -> None:
         """Raise what a region that ended with `code` failed of."""
-        kept = take_pending() if self._python else None
+        kept = take_pending() if self.python else None
         interrupted = kept is not None and not isinstance(kept, Exception)
-        if self._python and self._python.failures and not interrupted:
-            self._python.raise_first()  # a pool that failed as well failed later
+        if self.python and self.python.failures and not interrupted:
+            self.python.raise_first()  # a pool that failed as well failed later
         if kept is not None:
             raise kept
         check(code, pool())
