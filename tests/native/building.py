@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).parent
+#: The files of programs that have more than one.
+PARTS = {"stress": ["stress.c", "ends.c"]}
 CORE = HERE.parents[1] / "threadpool_iface" / "native"
 
 
@@ -21,7 +23,8 @@ def build_stress(
     quiet = ["-Wno-tsan"] if "-fsanitize=thread" in flags and compiler != "clang" else []
     subprocess.run(
         [compiler, "-std=gnu11", "-g", "-O1", "-pthread", "-Wall", "-Wextra", *quiet, *flags,
-         f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", str(HERE / f"{name}.c"),
+         f"-I{CORE / 'include'}", f"-I{CORE / 'src'}",
+         *(str(HERE / part) for part in PARTS.get(name, [f"{name}.c"])),
          *map(str, (CORE / "src").glob("*.c")), "-o", str(program), "-lm"],
         check=True, capture_output=True, text=True)
     return program
@@ -32,4 +35,5 @@ def run_stress(
 ) -> subprocess.CompletedProcess[str]:
     """Run it until it ends, or for so many seconds, after which it counts as hung."""
     return subprocess.run([program, str(seed), str(rounds), str(seconds)], capture_output=True,
+                          env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1"},
                           text=True, check=False, timeout=seconds + 60)

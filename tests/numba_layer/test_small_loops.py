@@ -13,6 +13,8 @@ from . import processes
 POOLS = {"omp": OmpLikePool, "eigen": EigenLikePool}
 #: Calls until a loop must have been seen to be small: one measurement may meet an interruption.
 CALLS = 10_000
+#: Its last small call may meet one as well.
+TRIES = 10
 
 
 @njit(parallel=True)
@@ -33,17 +35,23 @@ def tasks_of(pool, n, turns, seen):
     return pool.stats().tasks - before
 
 
+def _begins_on_its_caller(pool, n):
+    """Whether a loop known as small becomes a region; not if its last small call seemed dear."""
+    seen = np.zeros(n, np.int64)
+    assert any(tasks_of(pool, n, 0, seen) == 1 for _ in range(CALLS))
+    assert (seen == seen[0]).all()
+    seen[:] = 0
+    tasks = tasks_of(pool, n, 100_000, seen)
+    assert (seen == 1).all()
+    assert tasks_of(pool, n, 100_000, seen) == 2
+    return tasks == 3
+
+
 def _small_then_dear(kind):
     processes.install("layer")
     with POOLS[kind](2) as pool, threadpool(pool):
         for n in (2, 3, 15, 16, 17, 40):
-            seen = np.zeros(n, np.int64)
-            assert any(tasks_of(pool, n, 0, seen) == 1 for _ in range(CALLS))
-            assert (seen == seen[0]).all()
-            seen[:] = 0
-            assert tasks_of(pool, n, 100_000, seen) == 3
-            assert (seen == 1).all()
-            assert tasks_of(pool, n, 100_000, seen) == 2
+            assert any(_begins_on_its_caller(pool, n) for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("kind", POOLS)

@@ -16,6 +16,8 @@ from threadpool_iface import (
 
 #: Calls until a loop must have been seen to be small: one measurement may meet an interruption.
 CALLS = 10_000
+#: Its last small call may meet one as well.
+TRIES = 10
 
 
 @njit
@@ -64,14 +66,20 @@ def test_it_has_one_task_and_every_item_once(pool, n):
     assert (seen == seen[0]).all()
 
 
-@pytest.mark.parametrize("n", [2, 3, 15, 16, 17, 40])
-def test_dear_items_become_a_region_and_are_remembered(pool, n):
+def begins_on_its_caller(pool, n):
+    """Whether a loop known as small becomes a region; not if its last small call seemed dear."""
     seen = np.zeros(n, np.int64)
     learn(pool, lambda: parallel_for(n, mark, 0, np.zeros(n, np.int64)))
-    rest = n - (n + 15) // 16
-    assert tasks_of(pool, lambda: parallel_for(n, mark, 100_000, seen)) == 1 + min(2, rest)
+    tasks = tasks_of(pool, lambda: parallel_for(n, mark, 100_000, seen))
     assert (seen == 1).all()
     assert tasks_of(pool, lambda: parallel_for(n, mark, 100_000, seen)) == 2
+    rest = n - (n + 15) // 16
+    return tasks == 1 + min(2, rest)
+
+
+@pytest.mark.parametrize("n", [2, 3, 15, 16, 17, 40])
+def test_dear_items_become_a_region_and_are_remembered(pool, n):
+    assert any(begins_on_its_caller(pool, n) for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("refused", [0, 1, 16, 39])

@@ -72,7 +72,13 @@ typedef struct fork_join {
 
 /* A task of the region forked, and this is its caller in the child: the team and what it claims belong
  * to somebody else by now. */
-static bool forked_meanwhile(const work *w) { return tpi_generation() != w->generation; }
+static bool forked_meanwhile(const work *w) {
+#ifdef TPI_PLANT_FORK_UNSEEN
+    return false && w;
+#else
+    return tpi_generation() != w->generation;
+#endif
+}
 
 /* One of `members` even, contiguous blocks. */
 static void run_block(const work *w, int64_t block) {
@@ -285,7 +291,9 @@ static void close_pool(void *self) {
 static void after_fork(void *self) {
     fork_join *pool = self;
     pool->started = 0;
+#ifndef TPI_PLANT_TEAM_KEPT
     atomic_store_explicit(&pool->team, 0, memory_order_relaxed);
+#endif
 }
 
 static void park(void *self) { tpi_park_now(&((fork_join *)self)->patience); }

@@ -134,6 +134,9 @@ uint32_t tpi_gate_enter_again(tpi_pool *pool) {
 }
 
 void tpi_gate_leave(tpi_pool *pool, uint32_t generation) {
+#ifdef TPI_PLANT_LEFT_IN_CHILD
+    generation = tpi_generation();
+#endif
     if (__builtin_expect(tpi_generation() != generation, 0)) return;
     /* release: the closer, who waits for zero, sees all that the region did. */
     uint32_t before = atomic_fetch_sub_explicit(&pool->gate, 1, memory_order_release);
@@ -170,7 +173,11 @@ static void end_threads(tpi_pool *pool) {
     tpi_thread.closing = pool;
     pool->ops.close(pool->self);
     tpi_thread.closing = outer;
+#ifdef TPI_PLANT_RELAXED_END
+    atomic_store_explicit(&pool->ended, 1, memory_order_relaxed);
+#else
     atomic_store_explicit(&pool->ended, 1, memory_order_release);
+#endif
     tpi_futex_wake(&pool->ended, INT32_MAX);
 }
 
@@ -182,6 +189,9 @@ int32_t tpi_pool_close(tpi_pool *pool) {
     uint32_t gate = atomic_fetch_or_explicit(&pool->gate, TPI_GATE_CLOSED, memory_order_acq_rel);
     if (atomic_load_explicit(&threads_abandoned, memory_order_relaxed)) return TPI_OK;
     await_value(&pool->gate, TPI_GATE_CLOSED);
+#ifdef TPI_PLANT_HASTY_CLOSE
+    if (gate & TPI_GATE_CLOSED) return TPI_OK;
+#endif
     if (gate & TPI_GATE_CLOSED) await_value(&pool->ended, 1);
     else end_threads(pool);
     return TPI_OK;

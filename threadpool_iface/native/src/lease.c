@@ -35,7 +35,9 @@ void tpi_lease_release(tpi_lease *lease) {
 }
 
 void tpi_lease_keep(tpi_lease *lease, tpi_lease **box) {
+#ifndef TPI_PLANT_LEASE_NOT_KEPT
     atomic_fetch_add_explicit(&lease->references, 1, memory_order_relaxed);
+#endif
     *box = lease;
 }
 
@@ -46,7 +48,11 @@ void tpi_lease_drop(tpi_lease **box) {
 
 static void leave(tpi_lease *lease) {
     /* release: tpi_lease_end, which waits for zero, sees all that the call did. */
+#ifdef TPI_PLANT_RELAXED_CALL
+    uint32_t before = atomic_fetch_sub_explicit(&lease->calls, 1, memory_order_relaxed);
+#else
     uint32_t before = atomic_fetch_sub_explicit(&lease->calls, 1, memory_order_release);
+#endif
     if (before == (ENDED | 1)) tpi_futex_wake(&lease->calls, INT32_MAX);
 }
 
@@ -61,6 +67,11 @@ int32_t tpi_lease_call(tpi_lease *lease, int32_t ithr, int32_t nthr) {
 
 void tpi_lease_end(tpi_lease *lease) {
     uint32_t now = atomic_fetch_or_explicit(&lease->calls, ENDED, memory_order_acq_rel) | ENDED;
+#ifdef TPI_PLANT_HASTY_LEASE
+    now = ENDED;
+#elif defined TPI_PLANT_LEASE_IN_CHILD
+    lease->generation = tpi_generation();
+#endif
     while (now != ENDED && tpi_generation() == lease->generation) {
         tpi_futex_wait_for(&lease->calls, now, 50);
         tpi_poll_interrupt();
