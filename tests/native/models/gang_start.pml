@@ -9,8 +9,8 @@
  * that has left its caller's stack, or a muster that was freed, and each muster is freed.
  *
  * Planted: NO_TURN (two gangs at once), TURN_EARLY (it is given up when the items are queued),
- * QUEUED_ONCE (items that found no room are not tried again), START_SHORT (a muster starts with
- * those workers that were asked), LATE_JOINS (any verdict is taken for a start), NOT_COUNTED (a
+ * QUEUED_ONCE (items that found no room are not tried again), START_SHORT (a muster starts when
+ * the first worker arrives), BLIND_CALL_OFF (also one that has started), LATE_JOINS (any verdict is taken for a start), NOT_COUNTED (a
  * muster is freed by its caller), KEPT (references of items that found no room).
  */
 #define TASKS 3          /* of a gang: its caller's, and one for each worker */
@@ -51,7 +51,19 @@ inline join_gang() {
 }
 
 inline answer_muster() {
-    atomic { touch(); arrived[g]++ };
+    atomic {
+        touch();
+        arrived[g]++;
+#ifdef START_SHORT
+        last = true
+#else
+        last = (arrived[g] == TASKS - 1)
+#endif
+    };
+    if
+    :: last -> atomic { touch(); if :: verdict[g] == NONE -> verdict[g] = START :: else fi }
+    :: else
+    fi;
     atomic { verdict[g] != NONE -> touch() };
     if
 #ifndef LATE_JOINS
@@ -118,14 +130,13 @@ inline run_gang_soon() {
        :: break
        od;
        if
-#ifdef START_SHORT
-       :: arrived[g] == queued -> start = true
+       :: atomic { verdict[g] == START -> start = true }
+#ifdef BLIND_CALL_OFF
+       :: verdict[g] = CALLED_OFF; start = false
 #else
-       :: queued == TASKS - 1 && arrived[g] == queued -> start = true
+       :: atomic { verdict[g] == NONE -> verdict[g] = CALLED_OFF; start = false }
 #endif
-       :: true -> start = false
        fi;
-       verdict[g] = (start -> START : CALLED_OFF);
        if :: start -> lead_gang() :: else fi;
 #ifdef NOT_COUNTED
        gone[g] = true;

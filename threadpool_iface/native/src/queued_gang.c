@@ -74,21 +74,38 @@ static void release_muster(muster *m, int32_t count) {
     if (atomic_fetch_sub_explicit(&m->references, count, memory_order_acq_rel) == count) free(m);
 }
 
+/* The first verdict holds. */
+static bool decide(muster *m, uint32_t verdict) {
+    uint32_t old = atomic_load_explicit(&m->verdict, memory_order_relaxed);
+    do {
+        if (old & ~TPI_ASLEEP) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&m->verdict, &old, verdict,
+                                                    memory_order_release, memory_order_relaxed));
+    if (old & TPI_ASLEEP) tpi_futex_wake(&m->verdict, INT32_MAX);
+    return true;
+}
+
+/* The last to arrive starts the gang, rather than tell the caller to. */
 static void answer_muster(void *arg) {
     muster *m = arg;
-    atomic_fetch_add_explicit(&m->arrived, 1, memory_order_relaxed);
+    int32_t before = atomic_fetch_add_explicit(&m->arrived, 1, memory_order_relaxed);
+    if (before + 1 == m->g.n - 1) decide(m, START);
     if (tpi_await(&m->verdict, 0, m->patience, m->g.fork_generation) == START) join_gang(&m->g);
     release_muster(m, 1);
 }
 
-static bool all_arrive(muster *m, int32_t count) {
-    uint64_t end = tpi_now_ns() + TPI_SOON_MS * UINT64_C(1000000);
-    while (atomic_load_explicit(&m->arrived, memory_order_relaxed) < count) {
-        if (tpi_now_ns() >= end) return false;
-        for (int i = 0; i < m->patience->pauses; ++i) tpi_pause();
-        sched_yield();
+static bool has_started(const muster *m) {
+    return (atomic_load_explicit(&m->verdict, memory_order_relaxed) & ~TPI_ASLEEP) == START;
+}
+
+static bool starts_in_time(muster *m) {
+    for (int i = 4 * m->patience->pauses; i > 0; --i) {
+        if (has_started(m)) return true;
+        tpi_pause();
     }
-    return true;
+    uint64_t end = tpi_now_ns() + TPI_SOON_MS * UINT64_C(1000000);
+    while (!has_started(m) && tpi_now_ns() < end) sched_yield();
+    return has_started(m);
 }
 
 static muster *call_muster(const tpi_crew *crew, int32_t n, tpi_task task, void *ctx) {
@@ -103,8 +120,7 @@ static muster *call_muster(const tpi_crew *crew, int32_t n, tpi_task task, void 
 static int32_t run_muster(const tpi_crew *crew, muster *m) {
     int32_t count = m->g.n - 1;
     int32_t queued = crew->enqueue(crew->pool, count, (tpi_item){answer_muster, m});
-    bool start = queued == count && all_arrive(m, count);
-    tpi_signal_many(&m->verdict, start ? START : CALLED_OFF, INT32_MAX, NULL);
+    bool start = (queued == count && starts_in_time(m)) || !decide(m, CALLED_OFF);
     if (start) lead_gang(&m->g, crew->patience);
     release_muster(m, 1 + count - queued);
     return start ? TPI_OK : TPI_E_BUSY;
