@@ -1,6 +1,7 @@
 """The part of the build that pyproject.toml cannot say: the cffi extension and its errors."""
 
 import os
+import runpy
 import shlex
 import shutil
 import sysconfig
@@ -39,8 +40,11 @@ class BuildCore(build_ext):
 # cffi builds against the stable ABI, so one wheel serves every later Python with a GIL.
 stable_abi = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
+BUILD = "threadpool_iface/native/build.py"
+
 setup(
-    cffi_modules=["threadpool_iface/native/build.py:ffi"],
+    cffi_modules=[f"{BUILD}:ffi"],
+    ext_modules=[runpy.run_path(BUILD)["openmp_library"]()],
     cmdclass={"build_ext": BuildCore},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if stable_abi else {},
 )

@@ -152,6 +152,10 @@ watch_interrupts()
 os.register_at_fork(before=know_this_thread, after_in_child=begin_child)
 refresh()
 default_from_environment()
+if os.environ.get("THREADPOOL_IFACE_OPENMP", "").strip() not in ("", "0"):
+    from .openmp_layer.layer import install_from_environment
+
+    install_from_environment()
 warn_if_kernels_is_not_ours()
 if hasattr(sys.modules.get("threadpoolctl"), "register"):
     from . import threadpoolctl_controller as _  # noqa: F401

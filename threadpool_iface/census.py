@@ -139,7 +139,8 @@ def _layers() -> tuple[str, ...]:
     """Looked up, not imported: what was never imported is not installed."""
     found = []
     for name, what in (("numba_layer", "numba's parallel loops run on the active pool"),
-                       ("blas_layer", "OpenBLAS's jobs run on the active pool")):
+                       ("blas_layer", "OpenBLAS's jobs run on the active pool"),
+                       ("openmp_layer", "libgomp's regions run on the active pool")):
         module = sys.modules.get(f"threadpool_iface.{name}")
         if module is not None and module.installed():
             found.append(what)

@@ -32,11 +32,21 @@ def kind(path: str) -> str:
     return found[1] if found else ""
 
 
-def loaded_runtimes() -> list[str]:
-    """Paths of the OpenMP runtimes in this process."""
+def loaded_libraries() -> list[str]:
+    """Paths of the shared libraries in this process."""
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         paths = {line.split(maxsplit=5)[5].strip() for line in maps if line.count("/")}
-    return sorted(path for path in paths if kind(path) and ".so" in path)
+    return sorted(path for path in paths if ".so" in path)
+
+
+def loaded_runtimes() -> list[str]:
+    """Paths of the OpenMP runtimes in this process."""
+    return [path for path in loaded_libraries() if kind(path)]
+
+
+def _is_ours(path: str) -> bool:
+    """The OpenMP layer's library, which counts threads as a runtime does."""
+    return os.path.basename(path).startswith("_gomp.")
 
 
 def _open(path: str) -> _Runtime | None:
@@ -44,7 +54,9 @@ def _open(path: str) -> _Runtime | None:
 
     try:
         library = CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
-        get, set_ = library.omp_get_max_threads, library.omp_set_num_threads
+        get = library.omp_get_max_threads
+        # An upper limit there, so that a pool of fewer threads stays as small as it is.
+        set_ = library.tpi_gomp_limit if _is_ours(path) else library.omp_set_num_threads
     except (OSError, AttributeError):
         return None
     get.argtypes, get.restype, set_.argtypes, set_.restype = [], c_int, [c_int], None
@@ -55,7 +67,8 @@ def _runtimes() -> tuple[_Runtime, ...]:
     global _found
     loads = lib.tpi_libraries_loaded()
     if _found[0] != loads:
-        _found = (loads, tuple(filter(None, map(_open, loaded_runtimes()))))
+        paths = [path for path in loaded_libraries() if kind(path) or _is_ours(path)]
+        _found = (loads, tuple(filter(None, map(_open, paths))))
     return _found[1]
 
 

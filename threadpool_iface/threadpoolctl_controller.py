@@ -50,4 +50,27 @@ class ThreadpoolIfaceController(threadpoolctl.LibController):  # type: ignore[mi
         return {**super().info(*args, **kwargs), "pools": pools}
 
 
+
+class OpenMPLayerController(threadpoolctl.LibController):  # type: ignore[misc]
+    """The library of `openmp_layer`: an upper limit on the teams of the calling thread."""
+
+    user_api = "openmp"
+    internal_api = USER_API
+    filename_prefixes = ("_gomp",)
+    check_symbols = ("tpi_gomp_limit",)
+
+    def get_num_threads(self) -> int:
+        """The members of a region of the calling thread that asks for no number."""
+        return int(self.dynlib.omp_get_max_threads())
+
+    def set_num_threads(self, num_threads: int) -> None:
+        """Limit regions of the calling thread that ask for no number."""
+        self.dynlib.tpi_gomp_limit(num_threads)
+
+    def get_version(self) -> str:
+        """threadpool_iface's."""
+        return __version__
+
+
 threadpoolctl.register(ThreadpoolIfaceController)
+threadpoolctl.register(OpenMPLayerController)

@@ -6,14 +6,15 @@ import re
 from pathlib import Path
 
 from cffi import FFI
+from setuptools import Extension
 
 if __package__:
-    from .digest import FOLDERS, sources_digest
+    from .digest import sources_digest
 else:  # run by setuptools, as a file
     import sys
 
     sys.path.insert(0, str(Path(__file__).parent))
-    from digest import FOLDERS, sources_digest  # type: ignore[import-not-found,no-redef]
+    from digest import sources_digest  # type: ignore[import-not-found,no-redef]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -74,19 +75,37 @@ ffi.cdef(declarations(HERE / "src" / "lease.h"))
 ffi.cdef(declarations(HERE / "src" / "blas_layer.h"))
 ffi.cdef(declarations(HERE / "src" / "numba_layer.h"))
 ffi.cdef(declarations(HERE / "src" / "ranges.h"))
+ffi.cdef(declarations(HERE / "src" / "openmp_layer.h"))
 ffi.cdef(GLUE)
 ffi.set_source(
     "threadpool_iface.native._core",
     '#include "blas_layer.h"\n#include "boxes.h"\n#include "capsule.h"\n#include "guarded.h"\n'
     '#include "libraries.h"\n#include "nopython.h"\n#include "numba_failure.h"\n'
-    '#include "numba_layer.h"\n#include "pools.h"\n#include "python_pool.h"\n'
+    '#include "numba_layer.h"\n#include "openmp_layer.h"\n#include "pools.h"\n'
+    '#include "python_pool.h"\n'
     f'static const char *tpi_sources_digest(void) {{ return "{sources_digest()}"; }}',
     sources=[_relative(path) for path in sorted((HERE / "src").glob("*.c"))],
-    include_dirs=[_relative(HERE / folder) for folder in FOLDERS],
+    include_dirs=[_relative(HERE / folder) for folder in ("include", "src", "glue")],
     depends=[_relative(path) for path in sorted(HERE.rglob("*.h"))],
     extra_compile_args=["-std=gnu11", "-O3", "-pthread", "-fvisibility=hidden"],
     extra_link_args=["-pthread"],
 )
+
+
+def openmp_library() -> Extension:
+    """The library of the OpenMP layer: no extension module, but built and installed as one."""
+    return Extension(
+        "threadpool_iface.native._gomp",
+        sources=[_relative(path) for folder in ("gomp", "src")
+                 for path in sorted((HERE / folder).glob("*.c"))],
+        include_dirs=[_relative(HERE / "include"), _relative(HERE / "src")],
+        depends=[_relative(path) for path in sorted(HERE.rglob("*.h"))],
+        extra_compile_args=["-std=gnu11", "-O3", "-pthread", "-fvisibility=hidden"],
+        extra_link_args=["-pthread", "-ldl",
+                         f"-Wl,--version-script={_relative(HERE / 'gomp' / 'exports.map')}"],
+        py_limited_api=True,
+    )
+
 
 if __name__ == "__main__":
     ffi.compile(verbose=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from zlib import crc32  # tells edits apart; hashlib would take a tenth of the time of importing us
 
-FOLDERS = ("include", "src", "glue")
+FOLDERS = ("include", "src", "glue", "gomp")
 
 
 def sources_digest() -> str | None:

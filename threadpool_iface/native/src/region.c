@@ -110,6 +110,15 @@ static int32_t run_task_together(void *region, int32_t ithr, int32_t nthr) {
     return code;
 }
 
+/* The same without the barrier: of a team that has one of its own. */
+static int32_t run_task_of_team(void *region, int32_t ithr, int32_t nthr) {
+    tpi_region *r = region;
+    uint32_t generation = tpi_generation();
+    int32_t code = call_and_notice_fork(r, ithr, nthr);
+    if (code && !region_is_lost(r, generation)) tpi_note_error(r, code);
+    return code;
+}
+
 static int32_t run_task_counted(void *region, int32_t ithr, int32_t nthr) {
     tpi_region *r = region;
     if (ithr < 0 || ithr >= r->width || nthr != r->width ||
@@ -223,8 +232,17 @@ static int32_t run_gang(tpi_pool *pool, start_region together, int32_t n, tpi_ta
     return start ? run_region(&r, start, run_task_together) : TPI_E_UNSUPPORTED;
 }
 
-static int32_t enter_gang(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
-                          void *ctx) {
+static int32_t run_team(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                        void *ctx) {
+    tpi_region r = {.task = task, .ctx = ctx, .pool = pool, .nthr = n, .width = n};
+    return together ? run_region(&r, together, run_task_of_team) : TPI_E_UNSUPPORTED;
+}
+
+typedef int32_t (*together_runner)(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                                   void *ctx);
+
+static inline int32_t enter_gang(tpi_pool *pool, start_region together, int32_t n, tpi_task task,
+                                 void *ctx, together_runner run) {
     if (n < 0 || !task) return TPI_E_INVALID;
     if (tpi_thread.depth) return TPI_E_IN_REGION;
     int32_t size = tpi_pool_num_threads(pool);
@@ -233,17 +251,23 @@ static int32_t enter_gang(tpi_pool *pool, start_region together, int32_t n, tpi_
     tpi_visit visit;
     int32_t code = tpi_visit_begin(&visit, pool);
     if (code) return code;
-    code = run_gang(pool, together, n, task, ctx);
+    code = run(pool, together, n, task, ctx);
     tpi_visit_end(&visit);
     return code;
 }
 
 int32_t tpi_pool_run_together(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
-    return pool ? enter_gang(pool, pool->ops.run_together, n, task, ctx) : TPI_E_INVALID;
+    return pool ? enter_gang(pool, pool->ops.run_together, n, task, ctx, run_gang)
+                : TPI_E_INVALID;
 }
 
 int32_t tpi_pool_run_together_soon(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
-    return pool ? enter_gang(pool, pool->ops.run_together_soon, n, task, ctx) : TPI_E_INVALID;
+    return pool ? enter_gang(pool, pool->ops.run_together_soon, n, task, ctx, run_gang)
+                : TPI_E_INVALID;
+}
+
+int32_t tpi_pool_run_team(tpi_pool *pool, int32_t n, tpi_task task, void *ctx) {
+    return enter_gang(pool, pool->ops.run_together_soon, n, task, ctx, run_team);
 }
 
 int32_t tpi_barrier(void) {

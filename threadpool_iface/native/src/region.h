@@ -31,6 +31,9 @@ int32_t tpi_run_task(void *region, int32_t ithr, int32_t nthr);
 /* A region of a pool whose gate the caller has entered. */
 int32_t tpi_run_let_in(tpi_pool *pool, int32_t nthr, tpi_task task, void *ctx);
 
+/* tpi_pool_run_together_soon for tasks that have a barrier of their own: tpi_barrier is none of theirs. */
+int32_t tpi_pool_run_team(tpi_pool *pool, int32_t n, tpi_task task, void *ctx);
+
 /* Make `code` the region's if it is the first. */
 void tpi_note_error(tpi_region *r, int32_t code);
 
