@@ -43,6 +43,13 @@ def test_an_allocator_is_preloaded_before_what_the_user_preloads():
     assert "LD_PRELOAD" not in variables(INSTANCE, 2, Settings(), given)
 
 
+def test_the_openmp_layer_is_preloaded_behind_an_allocator():
+    found = variables(INSTANCE, 2, Settings(preload="a.so", openmp="g.so"), {"LD_PRELOAD": "m.so"})
+    assert found["LD_PRELOAD"] == "a.so:g.so:m.so"
+    assert found["THREADPOOL_IFACE_OPENMP"] == "preload"
+    assert "THREADPOOL_IFACE_OPENMP" not in variables(INSTANCE, 2, Settings(), {})
+
+
 def test_an_allocator_is_found_where_the_loader_looks(monkeypatch, tmp_path):
     (tmp_path / "libjemalloc.so.2").touch()
     (tmp_path / "libtcmalloc_minimal.so.4").touch()

@@ -16,6 +16,7 @@ from ..launcher.launching import Launch, launch
 from ..launcher.plan import Plan, made_plan
 from ..launcher.process import NEED_NODES
 from ..launcher.sharing import LATENCY_CORES, Shares
+from ..openmp_layer.library import path as openmp_library
 from ..topology.files import cpu_list
 from ..topology.machine import read_machine
 
@@ -58,6 +59,8 @@ def _add_cores(group: argparse._ArgumentGroup) -> None:
 def _add_environment(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--pool", choices=("omp", "eigen"),
                        help="the default pool; omp unless THREADPOOL_IFACE_POOL says otherwise")
+    group.add_argument("--openmp", action="store_true",
+                       help="run the regions of OpenMP programs that use libgomp on the pool")
     group.add_argument("--allocator", choices=allocators.NAMES, default="default",
                        help="preload a memory allocator that is installed")
     group.add_argument("--memory-policy",
@@ -103,7 +106,8 @@ def _job(options: argparse.Namespace) -> Launch:
     return Launch(
         program(options.script, options.arguments, module=options.module,
                 no_python=options.no_python),
-        plan, Settings(options.pool, allocators.library(options.allocator)),
+        plan, Settings(options.pool, allocators.library(options.allocator),
+                       openmp_library() if options.openmp else ""),
         memory_policy=options.memory_policy, log_dir=options.log_dir,
         stop_on_error=options.stop_on_error, grace=options.grace,
     )

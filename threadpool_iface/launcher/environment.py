@@ -29,6 +29,8 @@ class Settings:
     pool: str | None = None
     #: A library to load before all others; empty: none.
     preload: str = ""
+    #: The library of the OpenMP layer, to load before all others as well; empty: not.
+    openmp: str = ""
 
 
 def variables(instance: Instance, count: int, settings: Settings,
@@ -41,8 +43,11 @@ def variables(instance: Instance, count: int, settings: Settings,
     found = {name: text for name, text in usual.items() if name not in given}
     if settings.pool is not None:
         found[POOL] = settings.pool
-    if settings.preload:
-        found["LD_PRELOAD"] = ":".join(filter(None, (settings.preload, given.get("LD_PRELOAD"))))
+    preloaded = [*filter(None, (settings.preload, settings.openmp))]
+    if preloaded:
+        found["LD_PRELOAD"] = ":".join([*preloaded, *filter(None, [given.get("LD_PRELOAD")])])
+    if settings.openmp:
+        found["THREADPOOL_IFACE_OPENMP"] = "preload"
     return found | {INDEX: str(instance.index), COUNT: str(count)}
 
 

@@ -42,6 +42,11 @@ static tpi_pool *pool_named(const char *kind, const tpi_pool_options *options) {
 __attribute__((constructor)) static void make_default_pool(void) {
     const char *wanted = getenv("THREADPOOL_IFACE_OPENMP"), *kind = getenv("THREADPOOL_IFACE_POOL");
     if (!wanted || strcmp(wanted, "preload") || !kind) return;
+    if (tpi_environment.refused) {
+        fprintf(stderr, "threadpool_iface: %s binds OpenMP threads to places, which a pool's threads do "
+                        "not follow; libgomp's own threads are used\n", tpi_environment.refused);
+        return;
+    }
     int32_t n = tpi_environment.icv.nthreads ? tpi_environment.icv.nthreads : tpi_num_procs();
     tpi_pool_options options = {
         .num_threads = n, .blocktime_us = (int64_t)(tpi_blocktime_ns / 1000)};
