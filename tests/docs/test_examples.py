@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from ctypes.util import find_library
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,10 @@ PRINTS = {
     "pairs": r"^results: equal on all layers$",
     "softmax": r"^results: equal to NumPy's within rounding$",
     "stencil_from_threads": r"^results: equal on all layers$",
+    "torch_streams": r"^results: equal to plain PyTorch's within rounding$",
 }
+#: What an example needs beyond the tests' own packages.
+NEEDS = {"torch_streams": "torch"}
 #: What the others import, and what has tests of its own, in tests/dask.
 NOT_HERE = ("layers", "dask_batches")
 
@@ -34,12 +38,27 @@ def _shared_cache(tmp_path_factory):
         yield
 
 
-def run(*arguments: str, **environment: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "ignore", *arguments], cwd=EXAMPLES, text=True,
+def ended(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-W", "ignore", *arguments], cwd=EXAMPLES, text=True,
                           env={**os.environ, **environment}, capture_output=True, timeout=300,
                           check=False)
+
+
+def run(*arguments: str, **environment: str) -> str:
+    done = ended(*arguments, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def prepared(statement: str, name: str) -> str:
+    """A program that runs the example after this statement."""
+    return (f"import os, runpy, sys; {statement}; "
+            f"runpy.run_path('{name}.py', run_name='__main__')")
+
+
+def need(name: str) -> None:
+    if name in NEEDS and find_spec(NEEDS[name]) is None:
+        pytest.skip(f"{NEEDS[name]} is not installed")
 
 
 def test_every_example_is_listed():
@@ -50,7 +69,21 @@ def test_every_example_is_listed():
 
 @pytest.mark.parametrize("name", PRINTS)
 def test_it_prints_what_it_shows(name):
+    need(name)
     assert re.search(PRINTS[name], run(f"{name}.py", "--quick").strip(), re.M)
+
+
+def test_an_example_of_several_cores_runs_on_one():
+    need("torch_streams")
+    on_one_core = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    printed = run("-c", prepared(on_one_core, "torch_streams"), "--quick")
+    assert re.search(PRINTS["torch_streams"], printed, re.M)
+
+
+def test_a_package_that_an_example_needs_is_named():
+    done = ended("-c", prepared("sys.modules['torch'] = None", "torch_streams"), "--quick")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "torch_streams.py needs PyTorch: pip install torch\n"
 
 
 def present_layers() -> list[str]:
