@@ -21,15 +21,17 @@ class Case:
     bound: int | str | None = None  # tasks created for, or "execution"
     skew: str = ""  # loop: how the chunks' costs differ
     body: str = ""  # regions: "empty", "rendezvous" or "delay"; branches: a block of GoogLeNet;
-    # chain: a network; blas: "numpy", "ours" or "alternating"
-    tasks: int = 0  # regions: how many, 0 for one for each thread; blas: callers
+    # chain: a network; blas: "numpy", "ours" or "alternating"; openmp: works, "a + b" in turn
+    tasks: int = 0  # regions: how many, 0 for one for each thread; blas, openmp: callers
     chunk: int = 0  # loop_overhead: iterations in a task
     batch: int = 1  # chain: images
     dtype: str = "float32"  # blas
     tuning: str = ""  # how the split is found: "" by the model, "calibrated", "search"
 
     def __str__(self) -> str:
-        return str(self.shape) if self.shape else self.idle or f"{self.microseconds:g} us"
+        if self.shape or self.idle:
+            return str(self.shape or self.idle)
+        return f"{self.microseconds:g} us" if self.microseconds else self.body
 
 
 def gemm_operands(shape: Gemm) -> tuple[np.ndarray, np.ndarray]:

@@ -123,7 +123,7 @@ def two_pools(how: Plan) -> list[Group]:
 
 
 @contextmanager
-def _spinning_neighbour() -> Iterator[None]:
+def busy_neighbour() -> Iterator[None]:
     """A process that keeps one CPU busy."""
     cpu = max(os.sched_getaffinity(0))
     code = f"import os\nos.sched_setaffinity(0, [{cpu}])\nprint(flush=True)\nwhile True: pass"
@@ -151,7 +151,7 @@ def neighbour(how: Plan) -> list[Group]:
     with Table(dict(quiet.jobs), how.threads) as table:
         for _ in range(how.rounds):
             _merge(quiet, table.measure(quiet.jobs, how.blocks, how.seconds))
-            with _spinning_neighbour():
+            with busy_neighbour():
                 _merge(busy, table.measure(busy.jobs, how.blocks, how.seconds))
     return [quiet, busy]
 

@@ -57,6 +57,10 @@ CONTENDERS = {
            ("omp", "OmpLikePool", False, "OmpLikePool"),
            ("eigen", "EigenLikePool", False, "EigenLikePool"),
            ("limited", "OmpLikePool", True, "OmpLikePool, limited(1)"))},
+    **{f"openmp {where}": Entry("openmp_layer", "OpenMPLayer", (kind,), label=text)
+       for where, kind, text in (("own", "", "libgomp's own threads"),
+                                 ("omp", "OmpLikePool", "OmpLikePool"),
+                                 ("eigen", "EigenLikePool", "EigenLikePool"))},
     "numpy": Entry("numpy_openblas", "NumPy", label="NumPy/OpenBLAS"),
     "prange": Entry("numba_prange", "Prange", label="numba prange"),
     "numba on omp": Entry("numba_layer", "NumbaLayer", ("OmpLikePool",), label="OmpLikePool"),

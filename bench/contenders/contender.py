@@ -51,6 +51,9 @@ class Contender:
     def blas(self, case: Case) -> Prepared | None:
         return None
 
+    def openmp(self, case: Case) -> Prepared | None:
+        return None
+
     def conv(self, case: Case) -> Prepared | None:
         return None
 

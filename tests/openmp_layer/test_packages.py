@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from bench.packages import installed
+
 from .building import HERE
-from .packages import installed
 
 ROOT = HERE.parents[1]
 PROGRAM = """
@@ -18,7 +19,7 @@ warnings.simplefilter("ignore")
 import numpy as np
 from threadpool_iface import EigenLikePool, OmpLikePool, openmp_layer, threadpool
 openmp_layer.install()
-from tests.openmp_layer.packages import work_of
+from bench.packages import work_of
 work = work_of(sys.argv[1])
 expected = work()                       # no pool: libgomp's own threads
 assert all(each.on_pools == 0 for each in openmp_layer.counts().libraries)
