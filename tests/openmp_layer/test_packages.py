@@ -62,3 +62,47 @@ def test_a_package(name):
     done = subprocess.run([sys.executable, "-c", PROGRAM, name], cwd=ROOT, env=env, check=False,
                           capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+#: What the layer's table of libraries says does with fewer members than it asked for.
+ELASTIC = ["torch", "torch training", "LightGBM"]
+HELD = """
+import sys, threading, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+from threadpool_iface import EigenLikePool, OmpLikePool, openmp_layer, parallel, threadpool
+openmp_layer.install()
+from bench.packages import work_of
+work = work_of(sys.argv[1])
+expected = work()
+for kind in (OmpLikePool, EigenLikePool):
+    with kind(2) as pool:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hold(i, n):
+            begun.set()
+            go_on.wait()
+
+        def holder():
+            with threadpool(pool):
+                parallel(2, hold)
+
+        thread = threading.Thread(target=holder)
+        thread.start()
+        begun.wait()
+        alone = sum(each.alone for each in openmp_layer.counts().libraries)
+        with threadpool(pool):
+            np.testing.assert_allclose(work(), expected, rtol=1e-3, atol=1e-4)
+        assert sum(each.alone for each in openmp_layer.counts().libraries) > alone
+        go_on.set()
+        thread.join()
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in ELASTIC if name in installed()])
+def test_a_library_that_does_with_fewer_members(name):
+    """All its regions have one, because another thread holds the pool all the time."""
+    env = {text: value for text, value in os.environ.items() if not text.startswith("OMP_")}
+    done = subprocess.run([sys.executable, "-c", HELD, name], cwd=ROOT, env=env, check=False,
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr

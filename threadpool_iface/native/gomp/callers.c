@@ -8,15 +8,17 @@
 
 #include "abi.h"
 
-/* What is known, by the beginning of a library's file name. docs/openmp.md has the evidence.
+/* What is known, by a part of a library's path. docs/openmp.md has the evidence.
  *
  * PyTorch calls omp_set_num_threads in each thread before its first operation, with the machine's
  * size. It is no request for a team that large: each operation asks omp_get_max_threads again. */
 static const struct {
-    const char *prefix;
-    bool caps_number, takes_fewer;
+    const char *part;
+    bool caps_number;
+    tpi_fewer takes_fewer;
 } known[] = {
-    {"libtorch", true, true},
+    {"/libtorch", true, TPI_WITHOUT_CLAUSE}, /* MKL and oneDNN inside have one in each region */
+    {"/lib_lightgbm", false, TPI_ALWAYS},
 };
 
 #define MOST_LIBRARIES 256
@@ -47,8 +49,8 @@ static tpi_caller *find(const void *base, int32_t end) {
 static void fill_in(tpi_caller *c, const void *base, const char *path) {
     c->base = base;
     strncpy(c->name, path ? file_name(path) : "", sizeof c->name - 1);
-    for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
-        if (!strncmp(c->name, known[i].prefix, strlen(known[i].prefix))) {
+    for (size_t i = 0; path && i < sizeof known / sizeof *known; ++i)
+        if (strstr(path, known[i].part)) {
             c->caps_number = known[i].caps_number;
             c->takes_fewer = known[i].takes_fewer;
         }

@@ -10,11 +10,14 @@
 
 #define TPI_CALLER_NAME 128
 
+/* Whether a library's regions may have fewer members than they ask for. */
+typedef enum { TPI_NEVER, TPI_WITHOUT_CLAUSE, TPI_ALWAYS } tpi_fewer;
+
 typedef struct tpi_caller {
     const void *base;   /* of the library in memory */
     char name[TPI_CALLER_NAME];
     bool caps_number;   /* its omp_set_num_threads is an upper limit; see callers.c */
-    bool takes_fewer;   /* its regions without num_threads() may have fewer members */
+    tpi_fewer takes_fewer;
     _Atomic uint64_t on_pools, alone, borrowed, forwarded;
 } tpi_caller;
 

@@ -138,7 +138,8 @@ int32_t tpi_default_threads(void) { return number_of(icv_here()); }
 
 /* Others hold the pool now, and this caller is known to do with one thread. */
 static bool is_to_be_alone(const tpi_request *request, tpi_pool *pool) {
-    return pool && !tpi_me && !request->num_threads && request->caller->takes_fewer &&
+    tpi_fewer least = request->num_threads ? TPI_ALWAYS : TPI_WITHOUT_CLAUSE;
+    return pool && !tpi_me && request->caller->takes_fewer >= least &&
            tpi_core()->pool_in_use(pool);
 }
 
