@@ -30,6 +30,7 @@ PLANTED = {
                    "LATE_JOINS", "NOT_COUNTED", "KEPT"],
     "team": ["BLIND_TRY", "UNLOCK_BLINDLY", "ONE_AFTER_WAKING", "GIVE_UP_FIRST", "FROM_ZERO",
              "UNLOCK_EARLY"],
+    "openmp_team": ["WAIT_FOR_EVER", "SMALLER", "FROM_ZERO", "NOT_AWAITED"],
     "lease": ["LOOK_FIRST", "TORN_END", "NOT_WOKEN", "NO_END", "NO_KEEP", "RELEASE_FIRST",
               "WAITS_IN_CHILD"],
 }
