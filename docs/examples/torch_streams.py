@@ -67,8 +67,7 @@ class Pairs(nn.Module):
 
 
 def traced(module: nn.Module, *inputs: torch.Tensor) -> torch.jit.ScriptModule:
-    """For inference. Frozen weights have no gradients; `torch.no_grad()` would be needed in each
-    stream, since it holds for the calling thread only."""
+    """For inference; frozen weights have no gradients."""
     return torch.jit.freeze(torch.jit.trace(module.eval(), inputs))
 
 

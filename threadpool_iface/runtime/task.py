@@ -13,6 +13,7 @@ from ..topology.cpu_pool import CPUPool
 from .bound_driver import driver_on
 from .driver import Call
 from .pools import Factory, checked_cores, checked_factory, made
+from .torch_modes import with_modes_of_caller
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -43,6 +44,9 @@ class Task(Generic[_P, _R]):
     Where the function itself waits for the future of its own call, or of a later one, that is a
     RuntimeError: the wait would have no end.
 
+    Each call runs in PyTorch's modes of its caller (`torch.no_grad()`, `torch.inference_mode()`,
+    `torch.autocast("cpu")`), if the program has imported PyTorch 2.4 or later.
+
     Calls that wait when the task is dropped, or when the interpreter ends, still run. In a forked
     child the futures of calls from before the fork fail, and further calls work.
 
@@ -66,7 +70,7 @@ class Task(Generic[_P, _R]):
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
         """The future of `function(*args, **kwargs)`."""
-        call = Call(self._driver, self._function, args, kwargs)
+        call = Call(self._driver, with_modes_of_caller(self._function), args, kwargs)
         self._driver.submit(call)
         return call.future
 

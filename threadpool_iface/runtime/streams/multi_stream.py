@@ -16,6 +16,7 @@ from ...decomposition import balance211
 from ...errors import GilHeldWarning, PoolClosedError
 from ...topology.cpu_pool import CPUPool
 from ..pools import Factory, checked_cores, checked_factory
+from ..torch_modes import with_modes_of_caller
 from .batch import Batch
 from .hint import Hint
 from .joined import Joined, Listed, Results, tree_of, whole_out
@@ -42,6 +43,9 @@ class MultiStream:
     fewer items than streams is shared by as many streams as it has items, which then share all the
     cores. Results are joined: each stream copies its part into one array, once. If `fn` takes
     `out=`, `stream(x, out=y)` gives each stream its part of `y`, and nothing is copied.
+
+    Streams run in PyTorch's modes of the caller (`torch.no_grad()`, `torch.inference_mode()`,
+    `torch.autocast("cpu")`), if the program has imported PyTorch 2.4 or later.
 
     Streams overlap where `fn` releases the GIL, as our primitives and numba's `nogil` functions do;
     where it holds it they take turns, and a GilHeldWarning says so, once.
@@ -150,7 +154,8 @@ class MultiStream:
     def _run(self, batch: Batch, out: Any, count: int) -> tuple[Any, float]:
         results = self._results(batch.size, count, out)
         inside = (*_inside.of, self)
-        works = [self._work(batch, out, results, inside, stream, count) for stream in range(count)]
+        works = [with_modes_of_caller(self._work(batch, out, results, inside, stream, count))
+                 for stream in range(count)]
         watched = count > 1 and self._watch.watching
         times = self._team(count).run(works, watched=watched)
         if watched:
