@@ -3,12 +3,18 @@
 The whole is allocated by the first stream that ends and written by all, so its pages lie near the
 cores that computed them, and nobody waits for a copy at the end. A single stream's arrays are
 handed on as they are.
+
+Autograd records each copy into a tensor as one more step of that tensor's history. Two threads that
+copied at the same time would lose steps, and gradients with them. So a part whose copy autograd
+would record is kept, and the caller joins it when all streams have ended.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
-from typing import Any, Protocol
+from collections import defaultdict
+from typing import Any, NamedTuple, Protocol
 
 from .hint import Hint
 from .trees import Leaf, along, is_array, leaves, replaced
@@ -20,6 +26,15 @@ class Results(Protocol):
     def put(self, stream: int, begin: int, end: int, result: Any) -> None: ...
 
     def whole(self) -> Any: ...
+
+
+class _Kept(NamedTuple):
+    """A stream's part of one array, not yet in the whole."""
+
+    begin: int
+    end: int
+    axis: int
+    value: Any
 
 
 class Listed:
@@ -55,6 +70,8 @@ class Joined:
         self._lock = threading.Lock()
         #: The first result, its tree, and for each of its leaves what it becomes.
         self._first: tuple[Any, Any, list[Any]] | None = None
+        #: By place among the leaves: the parts that the caller has to join.
+        self._kept: defaultdict[int, list[_Kept]] = defaultdict(list)
 
     def put(self, stream: int, begin: int, end: int, result: Any) -> None:
         """Copy it to where its items belong.
@@ -69,13 +86,18 @@ class Joined:
         found = leaves(result, tree, name, "output_hint")
         for leaf in found:
             _check_items(leaf, end - begin)
-        for leaf, whole in zip(found, self._wholes(result, tree, found), strict=True):
+        for place, (leaf, whole) in enumerate(
+                zip(found, self._wholes(result, tree, found), strict=True)):
             if leaf.axis is None:
                 whole[stream] = leaf.value
             elif whole is not leaf.value:
                 target = whole[along(leaf.axis, begin, end)]
                 _check_like(leaf, target)
-                target[...] = leaf.value
+                if _requires_grad(leaf.value) or _requires_grad(whole):
+                    with self._lock:
+                        self._kept[place].append(_Kept(begin, end, leaf.axis, leaf.value))
+                else:
+                    target[...] = leaf.value
 
     def _tree(self, result: Any, name: str) -> Any:
         if self._hint is not None:
@@ -103,6 +125,11 @@ class Joined:
         """The joined result; None where every stream returned None."""
         assert self._first is not None
         result, tree, wholes = self._first
+        for place, kept in self._kept.items():
+            if self._out is None:
+                wholes[place] = _concatenated(wholes[place], kept, self._items)
+            else:
+                _copy(kept, wholes[place])
         if self._out is not None:
             return self._out
         if tree is None and self._hint is None:
@@ -171,3 +198,28 @@ def _empty(like: Any, axis: int, items: int) -> Any:
     import numpy as np
 
     return np.empty_like(like, shape=shape)
+
+
+def _requires_grad(array: Any) -> bool:
+    """Whether autograd follows it."""
+    tensor = getattr(sys.modules.get("torch"), "Tensor", ())
+    return isinstance(array, tensor) and bool(array.requires_grad)
+
+
+def _concatenated(whole: Any, kept: list[_Kept], items: int) -> Any:
+    """The whole as autograd follows it; it holds what streams have copied to it already."""
+    axis = kept[0].axis
+    pieces, done = [], 0
+    for part in sorted(kept, key=lambda part: part.begin):
+        if done < part.begin:
+            pieces.append(whole[along(axis, done, part.begin)])
+        pieces.append(part.value)
+        done = part.end
+    if done < items:
+        pieces.append(whole[along(axis, done, items)])
+    return sys.modules["torch"].cat(pieces, dim=axis)
+
+
+def _copy(kept: list[_Kept], whole: Any) -> None:
+    for part in kept:
+        whole[along(part.axis, part.begin, part.end)] = part.value

@@ -45,7 +45,8 @@ class MultiStream:
     `out=`, `stream(x, out=y)` gives each stream its part of `y`, and nothing is copied.
 
     Streams run in PyTorch's modes of the caller (`torch.no_grad()`, `torch.inference_mode()`,
-    `torch.autocast("cpu")`), if the program has imported PyTorch 2.4 or later.
+    `torch.autocast("cpu")`), if the program has imported PyTorch 2.4 or later. Results that require
+    a gradient are joined by the caller.
 
     Streams overlap where `fn` releases the GIL, as our primitives and numba's `nogil` functions do;
     where it holds it they take turns, and a GilHeldWarning says so, once.
