@@ -1,4 +1,4 @@
-"""Results of streams that are tensors of PyTorch: gradients go through the joined ones."""
+"""Results of streams that are tensors of PyTorch: their gradients and memory order."""
 
 from __future__ import annotations
 
@@ -82,3 +82,34 @@ def test_results_without_gradients_are_copied_by_the_streams(torch):
         stream(torch.ones(8, 3), out=out)
     assert out.grad_fn is None
     assert torch.equal(out, torch.full((8, 3), 2.0))
+
+
+# -- memory order ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+@pytest.mark.parametrize("items", [2, 5])
+def test_channels_last_is_kept(torch, items, tracked):
+    weight = torch.ones(1, requires_grad=tracked)
+    x = torch.rand(items, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    with MultiStream(lambda x: x * weight, MOST) as stream:
+        joined = stream(x)
+    assert torch.equal(joined, x)
+    assert joined.stride() == x.stride()
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 1, 0)])
+def test_results_of_any_memory_order_are_joined(torch, axes, tracked):
+    x = torch.rand(4, 5, 6, requires_grad=tracked).permute(axes)
+    with MultiStream(lambda x: x.clone(), MOST) as stream:
+        joined = stream(x)
+    assert torch.equal(joined, x)
+    assert tracked or joined.stride() == x.stride()
+
+
+def test_expanded_results_become_contiguous(torch):
+    with MultiStream(lambda x: torch.arange(3.0).expand(len(x), 3), MOST) as stream:
+        joined = stream(torch.ones(4))
+    assert torch.equal(joined, torch.arange(3.0).expand(4, 3))
+    assert MOST == 1 or joined.is_contiguous()

@@ -193,11 +193,25 @@ def _check_like(leaf: Leaf, target: Any) -> None:
 def _empty(like: Any, axis: int, items: int) -> Any:
     """An array for the whole batch, in the memory order of a part."""
     shape = (*like.shape[:axis], items, *like.shape[axis + 1:])
-    if hasattr(like, "new_empty"):  # a tensor of PyTorch
+    if hasattr(like, "new_empty_strided"):  # a tensor of PyTorch
+        return like.new_empty_strided(shape, _strides(like, shape))
+    if hasattr(like, "new_empty"):
         return like.new_empty(shape)
     import numpy as np
 
     return np.empty_like(like, shape=shape)
+
+
+def _strides(like: Any, shape: tuple[int, ...]) -> list[int]:
+    """Of a dense tensor whose axes lie in memory in the order of this one's; channels_last too."""
+    order = list(reversed(range(like.ndim)))
+    if 0 not in like.stride():  # an expanded axis has no place in the order
+        order.sort(key=like.stride)
+    strides, step = [0] * like.ndim, 1
+    for axis in order:
+        strides[axis] = step
+        step *= max(1, shape[axis])
+    return strides
 
 
 def _requires_grad(array: Any) -> bool:
