@@ -1,4 +1,9 @@
-"""The OpenMP runtimes of this process, and how many threads they give to one of its threads."""
+"""The OpenMP runtimes of this process, and how many threads they give to one of its threads.
+
+PyTorch's MKL runs its regions on such a runtime, but counts their threads itself:
+`torch.set_num_threads` sets a number for the process, which precedes the runtime's for the thread.
+MKL's number for the thread precedes both, so it is set too.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +24,29 @@ class _Runtime(NamedTuple):
     set: Callable[[int], object]
 
 
-#: Of each runtime, how many threads it gave.
-Counts = tuple[tuple[_Runtime, int], ...]
+#: Sets MKL's number of threads for the thread that calls it, 0 for none, and returns what it was.
+_SetMKL = Callable[[int], int]
 
-#: How many libraries had been loaded when the runtimes were looked for, and these.
-_found: tuple[int, tuple[_Runtime, ...]] = (-1, ())
+
+class _Found(NamedTuple):
+    """What sets counts in this process."""
+
+    #: How many libraries had been loaded when these were looked for.
+    loads: int = -1
+    runtimes: tuple[_Runtime, ...] = ()
+    mkl: tuple[_SetMKL, ...] = ()
+
+
+class Counts(NamedTuple):
+    """What the thread had; of MKL, what `set_counts` found."""
+
+    #: Of each runtime, how many threads it gave.
+    runtimes: tuple[tuple[_Runtime, int], ...]
+    #: MKL tells its number only when another is set, so the list is empty until then.
+    mkl: tuple[tuple[_SetMKL, list[int]], ...]
+
+
+_found = _Found()
 
 
 def kind(path: str) -> str:
@@ -63,13 +86,31 @@ def _open(path: str) -> _Runtime | None:
     return _Runtime(get, set_)
 
 
-def _runtimes() -> tuple[_Runtime, ...]:
+def _has_mkl(path: str) -> bool:
+    """PyTorch's library, which contains MKL or depends on it."""
+    return os.path.basename(path).startswith("libtorch_cpu.")
+
+
+def _open_mkl(path: str) -> _SetMKL | None:
+    from ctypes import CDLL, c_int
+
+    try:
+        set_ = CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_LAZY).MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):  # PyTorch may be built without MKL
+        return None
+    set_.argtypes, set_.restype = [c_int], c_int
+    return set_
+
+
+def _now() -> _Found:
     global _found
     loads = lib.tpi_libraries_loaded()
-    if _found[0] != loads:
-        paths = [path for path in loaded_libraries() if kind(path) or _is_ours(path)]
-        _found = (loads, tuple(filter(None, map(_open, paths))))
-    return _found[1]
+    if _found.loads != loads:
+        paths = loaded_libraries()
+        runtimes = [_open(path) for path in paths if kind(path) or _is_ours(path)]
+        mkl = [_open_mkl(path) for path in paths if _has_mkl(path)]
+        _found = _Found(loads, tuple(filter(None, runtimes)), tuple(filter(None, mkl)))
+    return _found
 
 
 def counts_now() -> Counts:
@@ -77,16 +118,24 @@ def counts_now() -> Counts:
     # PyTorch sets the runtime's number when a thread asks for the first time: not later, then.
     with suppress(Exception):
         sys.modules["torch"].get_num_threads()
-    return tuple((runtime, runtime.get()) for runtime in _runtimes())
+    found = _now()
+    return Counts(tuple((runtime, runtime.get()) for runtime in found.runtimes),
+                  tuple((set_, []) for set_ in found.mkl))
 
 
 def set_counts(before: Counts, num_threads: int) -> None:
-    """Give regions of the calling thread so many, on each of these runtimes."""
-    for runtime, _ in before:
+    """Give regions of the calling thread so many, on each of these runtimes and by MKL."""
+    for runtime, _ in before.runtimes:
         runtime.set(num_threads)
+    for set_mkl, local in before.mkl:
+        # One call in C, between whose steps no Ctrl-C can come: what it was is not lost.
+        local.extend(map(set_mkl, (num_threads,)))
 
 
 def restore_counts(before: Counts) -> None:
     """Give them what they had; may be called again."""
-    for runtime, count in before:
+    for runtime, count in before.runtimes:
         runtime.set(count)
+    for set_mkl, local in before.mkl:
+        for count in reversed(local):
+            set_mkl(count)

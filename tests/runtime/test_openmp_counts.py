@@ -116,6 +116,58 @@ def test_torch_has_as_many(gomp):
     assert seen == [1]
 
 
+@pytest.fixture
+def mkl():
+    """PyTorch's; it has OWN threads for the process unless something changes it."""
+    torch = pytest.importorskip("torch")
+    if not torch.backends.mkl.is_available():
+        pytest.skip("this PyTorch has no MKL")
+    before = torch.get_num_threads()
+    torch.set_num_threads(OWN)
+    path, = (path for path in openmp_runtimes.loaded_libraries() if "libtorch_cpu." in path)
+    yield ctypes.CDLL(path)
+    torch.set_num_threads(before)
+
+
+def mkl_count(mkl):
+    return mkl.MKL_Get_Max_Threads()
+
+
+def test_mkl_has_as_many(mkl):
+    assert mkl_count(mkl) == OWN
+    with pin(CORES):
+        assert mkl_count(mkl) == len(CORES)
+        with pin(ONE):
+            assert mkl_count(mkl) == 1
+        assert mkl_count(mkl) == len(CORES)
+    assert mkl_count(mkl) == OWN
+    with Task(mkl_count, ONE) as task:
+        assert task(mkl).result() == 1
+
+
+def test_mkl_has_as_many_in_streams(mkl):
+    with MultiStream(lambda x: mkl_count(mkl), len(CORES), concat_output=False) as streams:
+        assert streams(np.zeros((len(CORES), 1))) == [1] * len(CORES)
+
+
+@pytest.mark.parametrize("local", [0, 3])
+def test_mkl_has_again_what_was_set_for_the_thread(mkl, local):
+    """Wherever Ctrl-C comes."""
+    mkl.MKL_Set_Num_Threads_Local(local)
+
+    def block():
+        with pin(ONE):
+            assert mkl_count(mkl) == 1
+
+    def is_whole():
+        block()
+        assert mkl.MKL_Set_Num_Threads_Local(local) == local
+
+    within = (openmp_runtimes.__file__, binding.__file__)
+    assert sum(1 for _ in every_interruption(lambda: (block, is_whole), within=within)) > 5
+    mkl.MKL_Set_Num_Threads_Local(0)
+
+
 @pytest.mark.parametrize(("path", "kind"), [
     ("/lib/libgomp.so.1", "libgomp"), ("/x/libgomp-a34b3233.so.1", "libgomp"),
     ("/x/libiomp5.so", "libiomp5"), ("/x/libomp.so.5", "libomp"), ("/x/libgompx.so", ""),

@@ -39,7 +39,8 @@ def bind(cores: CPUPool, before: Bound) -> None:
     a pool's workers are bound to the others, and beside one of them it would get half of a core
     until the kernel balances the load. `before` is `binding_now()`.
 
-    OpenMP runtimes that are loaded by now give its regions a thread for each core.
+    OpenMP runtimes that are loaded by now, and PyTorch's MKL, give its regions a thread for each
+    core.
     """
     if before.outermost:
         lib.tpi_keep_affinity(True)

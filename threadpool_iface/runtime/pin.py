@@ -49,7 +49,8 @@ class pin:  # noqa: N801 - used like a function
 
     What the program starts inside keeps to the cores: threads of its own, and pools that are made
     there. The workers of a pool made outside do not, even if they start inside. OpenMP runtimes
-    that are loaded by then, PyTorch's among them, give its regions a thread for each core.
+    that are loaded by then, PyTorch's and its MKL among them, give its regions a thread for each
+    core.
 
     Parameters
     ----------
