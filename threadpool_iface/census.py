@@ -144,6 +144,9 @@ def _layers() -> tuple[str, ...]:
         module = sys.modules.get(f"threadpool_iface.{name}")
         if module is not None and module.installed():
             found.append(what)
+            if name == "openmp_layer":
+                found += [f"{path}: its regions keep their own threads"
+                          for path in module.not_redirected()]
     return tuple(found)
 
 

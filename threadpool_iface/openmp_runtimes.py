@@ -22,6 +22,8 @@ class _Runtime(NamedTuple):
 
     get: Callable[[], int]
     set: Callable[[int], object]
+    #: The members of a region; `get` may tell more.
+    members: Callable[[], int]
 
 
 #: Sets MKL's number of threads for the thread that calls it, 0 for none, and returns what it was.
@@ -77,13 +79,14 @@ def _open(path: str) -> _Runtime | None:
 
     try:
         library = CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
-        get = library.omp_get_max_threads
-        # An upper limit there, so that a pool of fewer threads stays as small as it is.
-        set_ = library.tpi_gomp_limit if _is_ours(path) else library.omp_set_num_threads
+        get = members = library.omp_get_max_threads
+        set_ = library.omp_set_num_threads
+        if _is_ours(path):  # an upper limit there, so that a smaller pool stays as small as it is
+            get, set_ = library.tpi_gomp_number, library.tpi_gomp_set_number
     except (OSError, AttributeError):
         return None
     get.argtypes, get.restype, set_.argtypes, set_.restype = [], c_int, [c_int], None
-    return _Runtime(get, set_)
+    return _Runtime(get, set_, members)
 
 
 def _has_mkl(path: str) -> bool:
@@ -123,10 +126,13 @@ def counts_now() -> Counts:
                   tuple((set_, []) for set_ in found.mkl))
 
 
-def set_counts(before: Counts, num_threads: int) -> None:
-    """Give regions of the calling thread so many, on each of these runtimes and by MKL."""
+def set_counts(before: Counts, num_threads: int, *, at_most: bool = False) -> None:
+    """Give regions of the calling thread so many, on each of these runtimes and by MKL.
+
+    With `at_most`, a runtime that gives fewer goes on to.
+    """
     for runtime, _ in before.runtimes:
-        runtime.set(num_threads)
+        runtime.set(min(num_threads, runtime.members()) if at_most else num_threads)
     for set_mkl, local in before.mkl:
         # One call in C, between whose steps no Ctrl-C can come: what it was is not lost.
         local.extend(map(set_mkl, (num_threads,)))

@@ -57,15 +57,17 @@ class OpenMPLayerController(threadpoolctl.LibController):  # type: ignore[misc]
     user_api = "openmp"
     internal_api = USER_API
     filename_prefixes = ("_gomp",)
-    check_symbols = ("tpi_gomp_limit",)
+    check_symbols = ("tpi_gomp_set_number",)
 
     def get_num_threads(self) -> int:
         """The members of a region of the calling thread that asks for no number."""
         return int(self.dynlib.omp_get_max_threads())
 
     def set_num_threads(self, num_threads: int) -> None:
-        """Limit regions of the calling thread that ask for no number."""
-        self.dynlib.tpi_gomp_limit(num_threads)
+        """Limit regions of the calling thread that ask for no number; all it would have is none."""
+        self.dynlib.tpi_gomp_set_number(0)
+        if num_threads < self.get_num_threads():
+            self.dynlib.tpi_gomp_set_number(max(1, num_threads))
 
     def get_version(self) -> str:
         """threadpool_iface's."""

@@ -340,6 +340,39 @@ def test_pin_gives_a_thread_per_core(library):
         """)
 
 
+def test_limited_bounds_regions_of_the_calling_thread_and_restores(library):
+    check(library, """
+        openmp_layer.install()
+        code = load()
+        own = code.most()
+        with openmp_layer.limited():                # no pool: on libgomp
+            assert code.most() == 1 and code.members(0) == 1
+        assert code.most() == own
+        with OmpLikePool(3) as pool, threadpool(pool):
+            with openmp_layer.limited(2):
+                assert code.members(0) == 2
+                with openmp_layer.limited(5):
+                    assert code.members(0) == 2
+            assert code.members(0) == 3
+        """)
+    with pytest.raises(ValueError, match="num_threads must be"):
+        openmp_layer.limited(0)
+
+
+def test_other_runtimes_are_named(library):
+    """Of LLVM, which redirects nothing."""
+    check(library, """
+        from ctypes.util import find_library
+        openmp_layer.install()
+        name = find_library("omp5") or find_library("omp") or find_library("iomp5")
+        if name:
+            assert openmp_layer.not_redirected() == []
+            ctypes.CDLL(name)
+            (path,) = openmp_layer.not_redirected()
+            assert f"{path}: its regions keep their own threads" in who().layers
+        """)
+
+
 def test_importing_the_package_loads_nothing():
     program = ("import threadpool_iface, sys; "
                "assert '_gomp' not in open('/proc/self/maps').read(); "

@@ -14,7 +14,18 @@ default one, runs there; without a pool the call goes on to the libgomp that the
 docs/openmp.md has the rules.
 """
 
-from .layer import Calls, Counts, attach, counts, install, installed, uninstall
-from .library import path
+from .layer import Calls, Counts, attach, counts, install, installed, limited, uninstall
+from .library import not_redirected, path
 
-__all__ = ["Calls", "Counts", "attach", "counts", "install", "installed", "path", "uninstall"]
+__all__ = [
+    "Calls",
+    "Counts",
+    "attach",
+    "counts",
+    "install",
+    "installed",
+    "limited",
+    "not_redirected",
+    "path",
+    "uninstall",
+]

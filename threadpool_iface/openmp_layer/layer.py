@@ -5,10 +5,15 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
+from contextlib import ContextDecorator
 from dataclasses import dataclass
 
+from ..arguments import MAX_THREADS, checked_int
 from ..errors import UnsupportedError
 from ..native import lib
+from ..openmp_runtimes import Counts as Counts_
+from ..openmp_runtimes import counts_now, restore_counts, set_counts
 from . import library
 
 _loaded: ctypes.CDLL | None = None
@@ -82,6 +87,36 @@ def install_from_environment() -> None:
         install()
     elif text == "preload" and library.is_loaded():
         attach()
+
+
+class limited(ContextDecorator):  # noqa: N801 - used like a function
+    """`with limited():` OpenMP regions of the calling thread have at most so many members.
+
+    Of every runtime that is loaded by then: the layer's library, libgomp, libomp and libiomp5. For
+    a task of a region of ours that calls a package whose runtime is not redirected. Regions that
+    ask for a number themselves get it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `num_threads` is not an integer in 1..4096.
+    """
+
+    def __init__(self, num_threads: int = 1) -> None:
+        self._most = checked_int(num_threads, "num_threads", 1, MAX_THREADS)
+        self._before = threading.local()
+
+    def _entered(self) -> list[Counts_]:
+        entered: list[Counts_] = self._before.__dict__.setdefault("entered", [])
+        return entered
+
+    def __enter__(self) -> None:
+        before = counts_now()
+        self._entered().append(before)
+        set_counts(before, self._most, at_most=True)
+
+    def __exit__(self, *_: object) -> None:
+        restore_counts(self._entered().pop())
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,14 @@ def is_loaded() -> bool:
     return path() in loaded_libraries()
 
 
+def not_redirected() -> list[str]:
+    """The other OpenMP runtimes of this process (LLVM's libomp, Intel's libiomp5), by path.
+
+    Packages that call them keep the threads that these bring. `limited` bounds those.
+    """
+    return [file for file in loaded_libraries() if kind(file) in ("libomp", "libiomp5")]
+
+
 def libgomps_before() -> list[str]:
     """The libgomps that were loaded without it, each with the packages that brought it."""
     if is_loaded():

@@ -36,9 +36,16 @@ ABI_OWN(void, omp_set_num_threads, (int n)) {
     PASS_ON(omp_set_num_threads, n);
 }
 
-/* An upper limit on regions of the calling thread that ask for no number. */
-TPI_EXPORT void tpi_gomp_limit(int n);
-TPI_EXPORT void tpi_gomp_limit(int n) { set_number(n, false); }
+/* The number of the calling thread for regions that ask for none: positive as an upper limit,
+ * negative for exactly so many, as omp_set_num_threads sets it, 0 for none. */
+TPI_EXPORT int tpi_gomp_number(void);
+TPI_EXPORT int tpi_gomp_number(void) { return icv()->exact ? -icv()->nthreads : icv()->nthreads; }
+
+TPI_EXPORT void tpi_gomp_set_number(int n);
+TPI_EXPORT void tpi_gomp_set_number(int n) {
+    icv()->nthreads = n < 0 ? -n : n;
+    icv()->exact = n < 0;
+}
 
 ABI_OWN(int, omp_get_max_threads, (void)) {
     ASK_THE_REAL(omp_get_max_threads);
