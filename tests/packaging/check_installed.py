@@ -1,5 +1,6 @@
 """Run by an environment that has only the wheel, outside the checkout: what a user gets."""
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -12,7 +13,8 @@ assert "numba" not in sys.modules, "importing threadpool_iface imports numba"
 assert threading.active_count() == len(os.listdir("/proc/self/task")) == 1, "a thread was started"
 files = {str(f) for f in importlib.metadata.files("threadpool-iface")}
 for wanted in ("threadpool_iface/py.typed", "kernels/py.typed", "LICENSE",
-               "threadpool_iface/native/include/threadpool_iface.h"):
+               "threadpool_iface/native/include/threadpool_iface.h",
+               "threadpool_iface/native/include/threadpool_iface_dnnl.hpp"):
     assert any(f.endswith(wanted) for f in files), f"{wanted} is not in the wheel"
 for unwanted in ("bench/", "tests/", "setup.py", "threadpool_iface/native/src/"):
     assert not any(f.startswith(unwanted) for f in files), f"{unwanted} is in the wheel"
@@ -22,11 +24,13 @@ assert importlib.metadata.version("threadpool-iface") == threadpool_iface.__vers
 
 import numpy as np  # noqa: E402
 
+import threadpool_iface.openmp_layer  # noqa: E402
 from kernels import Matmul  # noqa: E402
 
 a = np.eye(70, dtype=np.float32)
 with threadpool_iface.OmpLikePool(2) as pool, threadpool_iface.threadpool(pool):
     assert (Matmul(a.shape, a.shape)(a, a) == a).all()
+assert ctypes.CDLL(threadpool_iface.openmp_layer.path()).omp_get_num_procs() >= 1
 (extension,) = (e for e in importlib.metadata.entry_points(group="numba_extensions")
                 if e.module == "threadpool_iface.nopython")
 extension.load()()
