@@ -249,6 +249,29 @@ def test_uninstall_sends_calls_to_libgomp_and_install_brings_them_back(library):
         """)
 
 
+@pytest.mark.parametrize("pool", ["OmpLikePool", "EigenLikePool"])
+def test_it_may_be_installed_and_uninstalled_while_regions_run(library, pool):
+    check(library, f"""
+        import time
+        openmp_layer.install()
+        code = load()
+        wrong, end = [], time.monotonic() + 1
+        with {pool}(2) as pool:
+            def call():
+                with threadpool(pool):
+                    while time.monotonic() < end:
+                        if code.members(2) != 2:
+                            wrong.append(1)
+            threads = [threading.Thread(target=call) for _ in range(3)]
+            for thread in threads: thread.start()
+            while time.monotonic() < end:
+                openmp_layer.uninstall()
+                openmp_layer.install()
+            for thread in threads: thread.join()
+        assert not wrong and calls().on_pools and calls().forwarded
+        """)
+
+
 def test_it_is_too_late_once_libgomp_is_loaded(library):
     done = python(library, """
         code = load()

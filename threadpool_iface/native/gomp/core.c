@@ -11,10 +11,16 @@
 #include "abi.h"
 
 static _Atomic(const tpi_core_api *) attached;
+static _Atomic bool is_on;
 
 const tpi_core_api *tpi_core(void) {
     /* acquire: pairs with the release of whoever attached it. */
     return atomic_load_explicit(&attached, memory_order_acquire);
+}
+
+bool tpi_core_is_on(void) {
+    /* acquire: who sees it on sees the core. */
+    return atomic_load_explicit(&is_on, memory_order_acquire);
 }
 
 /* From now on calls go to the pools of this core; NULL: to the real libgomp. Regions that run end
@@ -22,7 +28,8 @@ const tpi_core_api *tpi_core(void) {
 TPI_EXPORT int tpi_gomp_attach(const tpi_core_api *core);
 TPI_EXPORT int tpi_gomp_attach(const tpi_core_api *core) {
     if (core && (core->abi_version != TPI_ABI_VERSION || core->struct_size < sizeof *core)) return -1;
-    atomic_store_explicit(&attached, core, memory_order_release);
+    if (core) atomic_store_explicit(&attached, core, memory_order_release);
+    atomic_store_explicit(&is_on, core != NULL, memory_order_release);
     return 0;
 }
 

@@ -3,9 +3,15 @@
 #ifndef TPI_GOMP_CORE_H
 #define TPI_GOMP_CORE_H
 
+#include <stdbool.h>
+
 #include "core_api.h"
 
-/* NULL: there are no pools, and all calls are forwarded. */
+/* The last that was attached; NULL: none ever was. It may be off by now, for regions that begin; those
+ * that run go on with it. */
 const tpi_core_api *tpi_core(void);
+
+/* Whether regions that begin now are for its pools; else all calls are forwarded. */
+bool tpi_core_is_on(void);
 
 #endif

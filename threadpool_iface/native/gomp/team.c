@@ -99,9 +99,8 @@ static bool inside_the_real(void) {
 }
 
 static tpi_place place(tpi_pool **pool) {
-    const tpi_core_api *core = tpi_core();
     *pool = NULL;
-    return core ? core->place(pool) : TPI_WITHOUT_POOL;
+    return tpi_core_is_on() ? tpi_core()->place(pool) : TPI_WITHOUT_POOL;
 }
 
 bool tpi_is_inside_core(void) {
