@@ -62,6 +62,10 @@ def libgomps_before() -> list[str]:
     return [f"{file}{_brought_by(file)}" for file in loaded_libraries() if kind(file) == "libgomp"]
 
 
+#: Packages whose distribution has another name, by which wheels call the folder of their libraries.
+_DISTRIBUTIONS = {"sklearn": "scikit_learn", "faiss": "faiss_cpu"}
+
+
 def _brought_by(file: str) -> str:
     """The packages, imported so far, in or beside whose folder the file is."""
     packages = []
@@ -70,8 +74,7 @@ def _brought_by(file: str) -> str:
         if "." in name or not at or not at.endswith("__init__.py"):
             continue
         folder = os.path.dirname(at)
-        beside = os.path.join(os.path.dirname(folder), "")
-        if file.startswith((folder + os.sep, f"{beside}{name}.libs", f"{beside}scikit_learn.libs"
-                            if name == "sklearn" else folder + os.sep)):
+        libraries = os.path.join(os.path.dirname(folder), f"{_DISTRIBUTIONS.get(name, name)}.libs")
+        if file.startswith((folder + os.sep, libraries + os.sep)):
             packages.append(name)
     return f" (of {', '.join(packages)})" if packages else ""
