@@ -14,7 +14,8 @@ assert threading.active_count() == len(os.listdir("/proc/self/task")) == 1, "a t
 files = {str(f) for f in importlib.metadata.files("threadpool-iface")}
 for wanted in ("threadpool_iface/py.typed", "kernels/py.typed", "LICENSE",
                "threadpool_iface/native/include/threadpool_iface.h",
-               "threadpool_iface/native/include/threadpool_iface_dnnl.hpp"):
+               "threadpool_iface/native/include/threadpool_iface_dnnl.hpp",
+               "threadpool_iface/native/include/threadpool_iface_pthreadpool.h"):
     assert any(f.endswith(wanted) for f in files), f"{wanted} is not in the wheel"
 for unwanted in ("bench/", "tests/", "setup.py", "threadpool_iface/native/src/"):
     assert not any(f.startswith(unwanted) for f in files), f"{unwanted} is in the wheel"
