@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from threadpool_iface import openmp_layer
+from threadpool_iface import UnsupportedError, openmp_layer
 
 from .building import HERE
 
@@ -318,7 +318,7 @@ def test_a_program_of_its_own_command(library, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(f"""
 import ctypes, sys
-from threadpool_iface import openmp_layer
+from threadpool_iface import UnsupportedError, openmp_layer
 assert sys.argv[1:] == ["one", "two"] and openmp_layer.installed()
 assert ctypes.CDLL({str(library)!r}).members(0) == 2
 assert openmp_layer.counts().libraries[0].on_pools == 1
@@ -406,3 +406,12 @@ def test_importing_the_package_loads_nothing():
 def test_the_library_is_loaded_without_libgomp():
     """Its users bring one; by itself it needs none."""
     assert ctypes.CDLL(openmp_layer.path()).omp_get_num_procs() >= 1
+
+
+def test_a_library_that_the_loader_refuses_is_said(monkeypatch, tmp_path):
+    broken = tmp_path / "_gomp.so"
+    broken.write_text("no library")
+    monkeypatch.setattr("threadpool_iface.openmp_layer.library.path", lambda: str(broken))
+    with pytest.raises(UnsupportedError, match="cannot be loaded"):
+        openmp_layer.attach()
+    assert not openmp_layer.installed()

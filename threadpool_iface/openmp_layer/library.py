@@ -29,8 +29,19 @@ def path() -> str:
 
 
 def load() -> ctypes.CDLL:
-    """Load it in front of what is loaded later, or find it where it is already."""
-    library = ctypes.CDLL(path(), mode=os.RTLD_GLOBAL | os.RTLD_NOW)
+    """Load it in front of what is loaded later, or find it where it is already.
+
+    Raises
+    ------
+    UnsupportedError
+        The loader refuses it, for want of thread-local memory perhaps, which is given to libraries
+        in the order in which they come.
+    """
+    try:
+        library = ctypes.CDLL(path(), mode=os.RTLD_GLOBAL | os.RTLD_NOW)
+    except OSError as error:
+        raise UnsupportedError(f"the OpenMP library cannot be loaded: {error}; if memory is what "
+                               "it lacks, call openmp_layer.install() earlier") from error
     library.tpi_gomp_attach.argtypes = [ctypes.c_void_p]
     library.tpi_gomp_attach.restype = ctypes.c_int
     library.tpi_gomp_caller.argtypes = [ctypes.c_int32, ctypes.POINTER(ctypes.c_uint64)]
