@@ -794,6 +794,44 @@ static void task_detached(void) {
     }
 }
 
+/* Nobody else is there to fulfil the event. */
+static void task_detached_alone(void) {
+    int done = 0;
+#pragma omp parallel num_threads(1)
+    {
+        omp_event_handle_t event;
+#pragma omp task detach(event) shared(done)
+        done = 1;
+        omp_fulfill_event(event);
+#pragma omp taskwait
+        CHECK(done == 1);
+    }
+}
+
+/* The last member makes tasks that wait for each other, when the others have nothing left to do. */
+static void tasks_together(void) {
+    int met = 0;
+#pragma omp parallel num_threads(2)
+    if (omp_get_thread_num() == 1) {
+        usleep(1000);
+        for (int i = 0; i < 2; ++i) {
+#pragma omp task shared(met)
+            {
+                __atomic_fetch_add(&met, 1, __ATOMIC_SEQ_CST);
+                while (__atomic_load_n(&met, __ATOMIC_SEQ_CST) < 2) usleep(10);
+            }
+        }
+    }
+    CHECK(met == 2);
+}
+
+static void thread_private_in_a_large_team(void) {
+#pragma omp parallel num_threads(6)
+    kept = omp_get_thread_num();
+#pragma omp parallel num_threads(6)
+    CHECK(kept == omp_get_thread_num());
+}
+
 static void leagues(void) {
     int members = 0;
 #pragma omp teams num_teams(3) thread_limit(2)
@@ -880,7 +918,8 @@ static const struct { const char *name; void (*run)(void); } constructs[] = {
     CONSTRUCT(tasks), CONSTRUCT(tasks_at_the_end), CONSTRUCT(task_groups),
     CONSTRUCT(task_dependences), CONSTRUCT(task_dependence_sets), CONSTRUCT(task_flags),
     CONSTRUCT(task_arguments), CONSTRUCT(task_loops), CONSTRUCT(task_reductions),
-    CONSTRUCT(task_detached), CONSTRUCT(leagues), CONSTRUCT(targets), CONSTRUCT(orphaned),
+    CONSTRUCT(task_detached), CONSTRUCT(task_detached_alone), CONSTRUCT(tasks_together),
+    CONSTRUCT(thread_private_in_a_large_team), CONSTRUCT(leagues), CONSTRUCT(targets), CONSTRUCT(orphaned),
     CONSTRUCT(questions),
 };
 

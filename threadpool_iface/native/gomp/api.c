@@ -10,6 +10,12 @@
 /* The caller's task's control variables, in a region or not. */
 static tpi_icv *icv(void) { return tpi_me ? &tpi_me->task->icv : tpi_thread_icv(); }
 
+/* For a setting, which in a region of the real library is that region's alone. */
+static tpi_icv *icv_to_set(void) {
+    static _Thread_local tpi_icv unused;
+    return !tpi_me && tpi_is_inside_the_real() ? &unused : icv();
+}
+
 /* Outside a region a setting is also for those that the real library will run. */
 #define PASS_ON(name, ...)                                               \
     do {                                                                 \
@@ -27,8 +33,9 @@ static tpi_icv *icv(void) { return tpi_me ? &tpi_me->task->icv : tpi_thread_icv(
 /* -- numbers of threads ------------------------------------------------------------------------ */
 
 static void set_number(int n, bool exact) {
-    icv()->nthreads = n > 0 ? n : 1;
-    icv()->exact = exact;
+    tpi_icv *own = icv_to_set();
+    own->nthreads = n > 0 ? n : 1;
+    own->exact = exact;
 }
 
 ABI_OWN(void, omp_set_num_threads, (int n)) {
@@ -63,10 +70,13 @@ ABI_OWN(int, omp_get_thread_limit, (void)) {
 }
 
 ABI_OWN(void, omp_set_dynamic, (int dynamic)) {
-    icv()->dynamic = dynamic;
+    icv_to_set()->dynamic = dynamic;
     PASS_ON(omp_set_dynamic, dynamic);
 }
-ABI_OWN(int, omp_get_dynamic, (void)) { return icv()->dynamic; }
+ABI_OWN(int, omp_get_dynamic, (void)) {
+    ASK_THE_REAL(omp_get_dynamic);
+    return icv()->dynamic;
+}
 
 /* -- levels ------------------------------------------------------------------------------------ */
 
@@ -77,17 +87,24 @@ ABI_OWN(int, omp_in_parallel, (void)) {
 }
 
 ABI_OWN(void, omp_set_max_active_levels, (int levels)) {
-    if (levels >= 0) icv()->max_active_levels = levels > TPI_MAX_LEVELS ? TPI_MAX_LEVELS : levels;
+    if (levels >= 0)
+        icv_to_set()->max_active_levels = levels > TPI_MAX_LEVELS ? TPI_MAX_LEVELS : levels;
     PASS_ON(omp_set_max_active_levels, levels);
 }
-ABI_OWN(int, omp_get_max_active_levels, (void)) { return icv()->max_active_levels; }
+ABI_OWN(int, omp_get_max_active_levels, (void)) {
+    ASK_THE_REAL(omp_get_max_active_levels);
+    return icv()->max_active_levels;
+}
 ABI_OWN(int, omp_get_supported_active_levels, (void)) { return TPI_MAX_LEVELS; }
 
 ABI_OWN(void, omp_set_nested, (int nested)) {
-    icv()->max_active_levels = nested ? TPI_MAX_LEVELS : 1;
+    icv_to_set()->max_active_levels = nested ? TPI_MAX_LEVELS : 1;
     PASS_ON(omp_set_nested, nested);
 }
-ABI_OWN(int, omp_get_nested, (void)) { return icv()->max_active_levels > 1; }
+ABI_OWN(int, omp_get_nested, (void)) {
+    ASK_THE_REAL(omp_get_nested);
+    return icv()->max_active_levels > 1;
+}
 
 ABI(int, omp_get_level, (void), ()) { return tpi_me->team->level; }
 ABI(int, omp_get_active_level, (void), ()) { return tpi_me->team->active_level; }
@@ -116,13 +133,18 @@ ABI(int, omp_get_team_size, (int level), (level)) {
 ABI_OWN(void, omp_set_schedule, (int kind, int chunk)) {
     uint32_t plain = (uint32_t)kind & ~TPI_MONOTONIC;
     if (plain >= TPI_STATIC && plain <= TPI_AUTO) {
-        icv()->schedule = (uint32_t)kind;
-        icv()->chunk = chunk > 0 ? chunk : plain == TPI_DYNAMIC || plain == TPI_GUIDED;
+        icv_to_set()->schedule = (uint32_t)kind;
+        icv_to_set()->chunk = chunk > 0 ? chunk : plain == TPI_DYNAMIC || plain == TPI_GUIDED;
     }
     PASS_ON(omp_set_schedule, kind, chunk);
 }
 
 ABI_OWN(void, omp_get_schedule, (int *kind, int *chunk)) {
+    __typeof__(&omp_get_schedule) real = tpi_is_ours() ? NULL : TPI_REAL(omp_get_schedule);
+    if (real) {
+        real(kind, chunk);
+        return;
+    }
     *kind = (int)icv()->schedule;
     *chunk = icv()->chunk;
 }
@@ -145,8 +167,14 @@ ABI(void, omp_get_partition_place_nums, (int *places), (places)) { (void)places;
 
 /* -- leagues of teams, one after the other on the host -------------------------------------------- */
 
-ABI_OWN(int, omp_get_num_teams, (void)) { return icv()->num_teams; }
-ABI_OWN(int, omp_get_team_num, (void)) { return icv()->team_num; }
+ABI_OWN(int, omp_get_num_teams, (void)) {
+    ASK_THE_REAL(omp_get_num_teams);
+    return icv()->num_teams;
+}
+ABI_OWN(int, omp_get_team_num, (void)) {
+    ASK_THE_REAL(omp_get_team_num);
+    return icv()->team_num;
+}
 
 ABI_OWN(void, omp_set_num_teams, (int n)) {
     if (n > 0) tpi_environment.num_teams = n;
@@ -174,8 +202,12 @@ static void limit_threads(tpi_icv *own, unsigned limit) {
 
 ABI_OWN(void, GOMP_teams_reg,
         (tpi_body body, void *data, unsigned teams, unsigned thread_limit, unsigned flags)) {
+    __typeof__(&GOMP_teams_reg) real = tpi_is_ours() ? NULL : TPI_REAL(GOMP_teams_reg);
+    if (real) {
+        real(body, data, teams, thread_limit, flags);
+        return;
+    }
     tpi_icv *own = icv(), before = *own;
-    (void)flags;
     limit_threads(own, thread_limit);
     own->num_teams = league_size(teams);
     for (own->team_num = 0; own->team_num < own->num_teams; ++own->team_num) body(data);
@@ -185,8 +217,8 @@ ABI_OWN(void, GOMP_teams_reg,
 /* Inside a target region that runs on the host: all teams there are, one after the other. */
 ABI_OWN(bool, GOMP_teams4,
         (unsigned low, unsigned high, unsigned thread_limit, bool first)) {
+    ASK_THE_REAL(GOMP_teams4, low, high, thread_limit, first);
     tpi_icv *own = icv();
-    (void)low;
     limit_threads(own, thread_limit);
     if (first) {
         own->num_teams = league_size(high);
@@ -203,6 +235,10 @@ ABI_OWN(bool, GOMP_teams4,
 }
 
 ABI_OWN(void, GOMP_teams, (unsigned teams, unsigned thread_limit)) {
-    (void)teams;
+    __typeof__(&GOMP_teams) real = tpi_is_ours() ? NULL : TPI_REAL(GOMP_teams);
+    if (real) {
+        real(teams, thread_limit);
+        return;
+    }
     limit_threads(icv(), thread_limit);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi.h"
+#include "task_users.h"
 
 /* What is known, by a part of a library's path. docs/openmp.md has the evidence.
  *
@@ -109,6 +110,7 @@ tpi_caller *tpi_caller_of(const void *address) {
     unsigned slot;
     tpi_caller *caller = known_site(address, &slot);
     if (__builtin_expect(!caller, 0)) {
+        tpi_look_for_task_users();
         caller = look_up(address);
         remember(address, caller, slot);
     }

@@ -60,8 +60,8 @@ __attribute__((constructor)) static void make_default_pool(void) {
     tpi_set_machine_threads(tpi_num_procs());
     tpi_pool *pool = pool_named(kind, &options);
     if (!pool) {
-        fprintf(stderr, "threadpool_iface: THREADPOOL_IFACE_POOL=%s: no such pool for a program "
-                        "without Python; omp and eigen are\n", kind);
+        fprintf(stderr, "threadpool_iface: no pool %s of %d threads for a program without Python: omp "
+                        "and eigen are there, of up to %d\n", kind, n, TPI_MAX_THREADS);
         return;
     }
     tpi_set_default(pool);

@@ -187,9 +187,12 @@ static void set_levels(void) {
     set_bool("OMP_NESTED", &nested);
     tpi_environment.icv.max_active_levels = nested ? TPI_MAX_LEVELS : 1;
     set_int("OMP_MAX_ACTIVE_LEVELS", 0, &tpi_environment.icv.max_active_levels);
+    if (tpi_environment.icv.max_active_levels > TPI_MAX_LEVELS)
+        tpi_environment.icv.max_active_levels = TPI_MAX_LEVELS;
 }
 
-__attribute__((constructor)) static void read_environment(void) {
+/* First of the library's constructors: others go by it. */
+__attribute__((constructor(101))) static void read_environment(void) {
     tpi_environment.icv = (tpi_icv){
         .max_active_levels = 1, .thread_limit = INT32_MAX, .schedule = TPI_DYNAMIC, .chunk = 1,
         .num_teams = 1};

@@ -94,11 +94,15 @@ static void *body(void *arg) {
     return NULL;
 }
 
+/* Signals that a thread causes itself, which its handler must get. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+
 static int start_thread(extra *e) {
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; ++i) sigdelset(&all, faults[i]);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     if (tpi_environment.stack_size)
@@ -110,10 +114,14 @@ static int start_thread(extra *e) {
     return code;
 }
 
-static extra *take_idle(void) {
+/* One that was this member before, if there is one: its threadprivate variables are. */
+static extra *take_idle(int32_t num) {
     pthread_mutex_lock(&lock);
-    extra *e = idle;
-    if (e) idle = e->next;
+    extra **link = &idle;
+    while (*link && (*link)->num != num) link = &(*link)->next;
+    if (!*link) link = &idle;
+    extra *e = *link;
+    if (e) *link = e->next;
     pthread_mutex_unlock(&lock);
     return e;
 }
@@ -124,7 +132,7 @@ static void fail(int code) {
 }
 
 static void start_one(tpi_team *team, int32_t num) {
-    extra *e = take_idle();
+    extra *e = take_idle(num);
     bool is_new = !e;
     if (is_new && !(e = calloc(1, sizeof *e))) fail(ENOMEM);
     e->team = team;

@@ -258,7 +258,9 @@ static bool nothing_is_made(tpi_member *me) {
 
 void tpi_make_task(tpi_member *me, const tpi_task_call *call, bool if_clause) {
     if (nothing_is_made(me)) return;
-    if (must_run_now(me, if_clause)) run_now(me, call);
+    /* What comes after a detached task may be what fulfils its event. */
+    bool may_wait = (call->flags & TPI_DETACH) && if_clause && !me->task->final;
+    if (must_run_now(me, if_clause) && !may_wait) run_now(me, call);
     else defer(me, call);
 }
 

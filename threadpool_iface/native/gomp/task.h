@@ -43,8 +43,8 @@ static inline bool tpi_task_is_queued(const tpi_team *team) {
     return atomic_load_explicit(&team->queued.count, memory_order_acquire) > 0;
 }
 
-/* Whether any team of this process ever queued a task: members leave a region without waiting for
- * each other until then. */
+/* Whether a library of this process makes tasks, or a team ever queued one: members leave a region
+ * without waiting for each other until then. */
 extern _Atomic bool tpi_tasks_are_used;
 
 /* Run one task of the team's queue, if there is one. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "abi.h"
 #include "barrier.h"
@@ -92,7 +93,7 @@ void tpi_alone(void) {
 
 /* -- whose region it is ---------------------------------------------------------------------- */
 
-static bool inside_the_real(void) {
+bool tpi_is_inside_the_real(void) {
     int omp_get_level(void);
     int (*level)(void) = TPI_REAL(omp_get_level);
     return level && level() > 0;
@@ -112,7 +113,7 @@ bool tpi_is_ours(void) {
     tpi_pool *pool;
     if (tpi_me) return true;
     tpi_place here = place(&pool);
-    return here != TPI_WITHOUT_POOL && !(here == TPI_ON_A_POOL && inside_the_real());
+    return here != TPI_WITHOUT_POOL && !(here == TPI_ON_A_POOL && tpi_is_inside_the_real());
 }
 
 /* -- how many members ------------------------------------------------------------------------ */
@@ -204,6 +205,13 @@ static void run_on_extras(tpi_team *team, int32_t end) {
     run_inside(team, 0);
 }
 
+/* OMP_STACKSIZE asks for more stack than the pool's threads have, but not more than borrowed ones get. */
+static bool needs_larger_stacks(void) {
+    struct rlimit limit;
+    return tpi_environment.stack_size && !getrlimit(RLIMIT_STACK, &limit) &&
+           limit.rlim_cur != RLIM_INFINITY && tpi_environment.stack_size > limit.rlim_cur;
+}
+
 static void run_with_pool(tpi_team *team, tpi_pool *pool, tpi_caller *caller) {
     const tpi_core_api *core = tpi_core();
     int32_t size = core->pool_threads(pool), own = team->n < size ? team->n : size;
@@ -219,7 +227,7 @@ static void run_team(tpi_team *team, tpi_pool *pool, tpi_caller *caller) {
     if (team->n == 1) {
         tpi_count(&caller->alone);
         run_member(team, 0);
-    } else if (pool) {
+    } else if (pool && !needs_larger_stacks()) {
         run_with_pool(team, pool, caller);
     } else {
         tpi_count(&caller->borrowed);

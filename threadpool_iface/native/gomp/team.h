@@ -21,6 +21,9 @@ typedef struct tpi_request {
 /* Whether regions of the calling thread are this library's; else the real libgomp has them. */
 bool tpi_is_ours(void);
 
+/* Whether the calling thread is in a region of the real libgomp. */
+bool tpi_is_inside_the_real(void);
+
 /* Run it, and return how many members it had. */
 int32_t tpi_run_region(const tpi_request *request);
 
