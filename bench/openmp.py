@@ -22,6 +22,7 @@ from rich.table import Table as Grid
 from threadpool_iface import default_num_threads, openmp_layer
 
 from . import packages
+from .blas import per_call
 from .cases import Case
 from .console import wide_console
 from .pools import busy_neighbour
@@ -56,11 +57,6 @@ def _case(body: str, callers: int = 1) -> Case:
 def _measure(table: Table, how: Plan, body: str, callers: int = 1) -> dict[str, Measurement]:
     found = table.measure([(name, _case(body, callers)) for name in NAMES], how.blocks, 0.0)
     return {m.contender: m for m in found}
-
-
-def per_call(m: Measurement) -> float:
-    """Mean seconds of a call, the median over the blocks."""
-    return float(np.median(np.reshape(m.samples, (len(m.blocks), -1)).mean(axis=1)))
 
 
 def _mark(good: bool) -> str:

@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from time import perf_counter
 
 import numpy as np
 
@@ -16,6 +13,7 @@ from kernels import Matmul
 from threadpool_iface import blas_layer
 
 from ..cases import Case, gemm_operands
+from .callers import Callers
 from .contender import Contender, Prepared
 
 #: Of a block, for a library that does so many operations in a second.
@@ -37,7 +35,7 @@ class Blas(Contender):
         pool = getattr(tpi, kind or "OmpLikePool")(threads)
         tpi.set_default_threadpool(pool)
         self.pool = pool
-        self._callers: dict[int, ThreadPoolExecutor] = {}
+        self._callers = Callers()
 
     def blas(self, case: Case) -> Prepared | None:
         """A call's seconds are the pair's where two libraries take turns."""
@@ -46,7 +44,7 @@ class Blas(Contender):
         calls = [self._call(case) for _ in range(case.tasks)]
 
         def run(count: int) -> np.ndarray:
-            return self._at_once(calls, count)
+            return self._callers.timed(calls, count)
 
         return Prepared(run, times_itself=True, block=min(max(count, LEAST_CALLS), MOST_CALLS))
 
@@ -59,24 +57,3 @@ class Blas(Contender):
         both["alternating"] = both["numpy"] + both["ours"]
         turns = both[case.body]
         return lambda: [turn() for turn in turns]
-
-    def _at_once(self, calls: list[Callable[[], object]], count: int) -> np.ndarray:
-        if len(calls) == 1:
-            return _timed(calls[0], count)
-        callers = self._callers.setdefault(len(calls), ThreadPoolExecutor(len(calls)))
-        start = Barrier(len(calls))
-
-        def caller(call: Callable[[], object]) -> np.ndarray:
-            start.wait()
-            return _timed(call, count)
-
-        return np.concatenate(list(callers.map(caller, calls)))
-
-
-def _timed(call: Callable[[], object], count: int) -> np.ndarray:
-    seconds = np.empty(count)
-    for i in range(count):
-        begin = perf_counter()
-        call()
-        seconds[i] = perf_counter() - begin
-    return seconds

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from time import perf_counter
 
 import numpy as np
 
@@ -18,6 +15,7 @@ from threadpool_iface import blas_layer, openmp_layer
 
 from .. import packages
 from ..cases import Case
+from .callers import Callers, timed
 from .contender import Contender, Prepared
 
 #: Of a block.
@@ -36,7 +34,7 @@ class OpenMPLayer(Contender):
             blas_layer.install()
         self._kind, self._threads = kind, threads
         self._made: dict[str, Callable[[], object]] = {}
-        self._callers: dict[int, ThreadPoolExecutor] = {}
+        self._callers = Callers()
 
     def openmp(self, case: Case) -> Prepared | None:
         """A call's seconds; `body` names the work, or several that are done in turn: "a + b"."""
@@ -47,10 +45,10 @@ class OpenMPLayer(Contender):
                 part()
 
         call()
-        once = _timed(call, 3).min()
+        once = timed(call, 3).min()
         block = int(np.clip(SECONDS / once / case.tasks, LEAST_CALLS, MOST_CALLS))
-        return Prepared(lambda count: self._at_once(call, case.tasks, count), times_itself=True,
-                        block=block)
+        return Prepared(lambda count: self._callers.timed([call] * case.tasks, count),
+                        times_itself=True, block=block)
 
     def _work(self, name: str) -> Callable[[], object]:
         if name not in self._made:
@@ -86,27 +84,6 @@ class OpenMPLayer(Contender):
         x = np.ones(100_000)
         out = np.empty_like(x)
         return lambda: scale(x, out)
-
-    def _at_once(self, call: Callable[[], object], callers: int, count: int) -> np.ndarray:
-        if callers == 1:
-            return _timed(call, count)
-        threads = self._callers.setdefault(callers, ThreadPoolExecutor(callers))
-        start = Barrier(callers)
-
-        def run(_: int) -> np.ndarray:
-            start.wait()
-            return _timed(call, count)
-
-        return np.concatenate(list(threads.map(run, range(callers))))
-
-
-def _timed(call: Callable[[], object], count: int) -> np.ndarray:
-    seconds = np.empty(count)
-    for i in range(count):
-        begin = perf_counter()
-        call()
-        seconds[i] = perf_counter() - begin
-    return seconds
 
 
 def _numpy() -> Callable[[], object]:
