@@ -19,18 +19,13 @@ static unsigned next_section(tpi_member *me) {
     return taken < s->space.count ? (unsigned)taken + 1 : 0;
 }
 
+static void prepare_sections(tpi_member *me, share *s, const void *count) {
+    (void)me;
+    s->space = (tpi_loop_space){.count = *(const unsigned *)count};
+}
+
 static void enter_sections(tpi_member *me, unsigned count, tpi_wanted wanted) {
-    if (!tpi_share_next(me)) {
-        share *s = tpi_share_new(me);
-        s->space = (tpi_loop_space){.count = count};
-        tpi_wanted_prepare(me, s, wanted);
-        if (tpi_share_publish(me, s)) {
-            tpi_wanted_take(me, wanted);
-            return;
-        }
-        tpi_wanted_dismiss(me, wanted);
-    }
-    tpi_wanted_join(me, wanted);
+    tpi_enter_wanting(me, prepare_sections, &count, wanted);
 }
 
 ABI(unsigned, GOMP_sections_start, (unsigned count), (count)) {

@@ -47,6 +47,7 @@ static tpi_pool *pool_named(const char *kind, const tpi_pool_options *options) {
 
 /* The default pool that the environment asks for, as the package would make it. */
 __attribute__((constructor)) static void make_default_pool(void) {
+    tpi_set_machine_threads(tpi_num_procs());
     const char *wanted = getenv("THREADPOOL_IFACE_OPENMP"), *kind = getenv("THREADPOOL_IFACE_POOL");
     if (!wanted || strcmp(wanted, "preload") || !kind) return;
     if (tpi_environment.refused) {
@@ -57,7 +58,6 @@ __attribute__((constructor)) static void make_default_pool(void) {
     int32_t n = tpi_environment.icv.nthreads ? tpi_environment.icv.nthreads : tpi_num_procs();
     tpi_pool_options options = {
         .num_threads = n, .blocktime_us = (int64_t)(tpi_blocktime_ns / 1000)};
-    tpi_set_machine_threads(tpi_num_procs());
     tpi_pool *pool = pool_named(kind, &options);
     if (!pool) {
         fprintf(stderr, "threadpool_iface: no pool %s of %d threads for a program without Python: omp "

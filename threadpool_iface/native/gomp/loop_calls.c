@@ -81,19 +81,20 @@ RUNTIME_LOOP(ordered_runtime, true)
 
 /* -- with reductions and memory of the construct's own ------------------------------------------ */
 
+typedef struct {
+    tpi_loop_space space;
+    tpi_plan plan;
+} wanted_loop;
+
+static void prepare_loop(tpi_member *me, share *s, const void *arg) {
+    const wanted_loop *loop = arg;
+    tpi_loop_prepare(s, &loop->space, tpi_plan_resolve(&me->task->icv, loop->plan), me->team->n);
+}
+
 static void enter_wanting(tpi_member *me, const tpi_loop_space *space, tpi_plan plan,
                           tpi_wanted wanted) {
-    if (!tpi_share_next(me)) {
-        share *s = tpi_share_new(me);
-        tpi_loop_prepare(s, space, tpi_plan_resolve(&me->task->icv, plan), me->team->n);
-        tpi_wanted_prepare(me, s, wanted);
-        if (tpi_share_publish(me, s)) {
-            tpi_wanted_take(me, wanted);
-            return;
-        }
-        tpi_wanted_dismiss(me, wanted);
-    }
-    tpi_wanted_join(me, wanted);
+    wanted_loop loop = {*space, plan};
+    tpi_enter_wanting(me, prepare_loop, &loop, wanted);
 }
 
 #define START(name, is_ordered)                                                                    \
@@ -121,21 +122,22 @@ START(ordered_start, true)
 
 /* -- doacross ----------------------------------------------------------------------------------- */
 
+typedef struct {
+    wanted_loop loop; /* first: it is prepared as one */
+    unsigned ncounts;
+    const uint64_t *counts;
+} wanted_doacross;
+
+static void prepare_doacross(tpi_member *me, share *s, const void *arg) {
+    const wanted_doacross *d = arg;
+    prepare_loop(me, s, &d->loop);
+    s->doacross = tpi_doacross_new(s, d->ncounts, d->counts, me->team->n);
+}
+
 static void enter_doacross(tpi_member *me, unsigned ncounts, const uint64_t *counts, tpi_plan plan,
                            tpi_wanted wanted) {
-    tpi_loop_space space = tpi_space_ull(true, 0, counts[0], 1);
-    if (!tpi_share_next(me)) {
-        share *s = tpi_share_new(me);
-        tpi_loop_prepare(s, &space, tpi_plan_resolve(&me->task->icv, plan), me->team->n);
-        s->doacross = tpi_doacross_new(s, ncounts, counts, me->team->n);
-        tpi_wanted_prepare(me, s, wanted);
-        if (tpi_share_publish(me, s)) {
-            tpi_wanted_take(me, wanted);
-            return;
-        }
-        tpi_wanted_dismiss(me, wanted);
-    }
-    tpi_wanted_join(me, wanted);
+    wanted_doacross d = {{tpi_space_ull(true, 0, counts[0], 1), plan}, ncounts, counts};
+    tpi_enter_wanting(me, prepare_doacross, &d, wanted);
 }
 
 static bool start_doacross(unsigned ncounts, const long *counts, tpi_plan plan, long *istart,

@@ -65,15 +65,16 @@ static uintptr_t *outer_of(tpi_member *me) {
     return me->task->group ? me->task->group->reductions : NULL;
 }
 
-void tpi_wanted_prepare(tpi_member *me, share *s, tpi_wanted wanted) {
+/* Before the share is published. */
+static void prepare_wanted(tpi_member *me, share *s, tpi_wanted wanted) {
     if (wanted.memory) s->memory = zeroed(alignof(max_align_t), (size_t)(uintptr_t)*wanted.memory);
     if (!wanted.reductions) return;
     tpi_reductions_allocate(wanted.reductions, outer_of(me), me->team->n);
     s->reductions = wanted.reductions;
 }
 
-void tpi_wanted_dismiss(tpi_member *me, tpi_wanted wanted) {
-    (void)me;
+/* Another member's share was first. */
+static void dismiss_wanted(tpi_wanted wanted) {
     if (!wanted.reductions) return;
     for (uintptr_t *d = wanted.reductions;; d = (uintptr_t *)d[NEXT]) {
         uintptr_t *next = (uintptr_t *)d[NEXT];
@@ -88,17 +89,33 @@ static void begin_group(tpi_member *me, uintptr_t *reductions) {
     me->task->group->reductions = reductions;
 }
 
-void tpi_wanted_take(tpi_member *me, tpi_wanted wanted) {
+/* The share is the member's own. */
+static void take_wanted(tpi_member *me, tpi_wanted wanted) {
     if (wanted.reductions) begin_group(me, wanted.reductions);
     if (wanted.memory) *wanted.memory = me->share->memory;
 }
 
-void tpi_wanted_join(tpi_member *me, tpi_wanted wanted) {
+/* Use what the share has. */
+static void join_wanted(tpi_member *me, tpi_wanted wanted) {
     if (wanted.reductions) {
         tpi_reductions_join(wanted.reductions, outer_of(me), me->share->reductions);
         begin_group(me, wanted.reductions);
     }
     if (wanted.memory) *wanted.memory = me->share->memory;
+}
+
+void tpi_enter_wanting(tpi_member *me, tpi_prepare prepare, const void *arg, tpi_wanted wanted) {
+    if (!tpi_share_next(me)) {
+        share *s = tpi_share_new(me);
+        prepare(me, s, arg);
+        prepare_wanted(me, s, wanted);
+        if (tpi_share_publish(me, s)) {
+            take_wanted(me, wanted);
+            return;
+        }
+        dismiss_wanted(wanted);
+    }
+    join_wanted(me, wanted);
 }
 
 /* -- the ABI --------------------------------------------------------------------------------- */

@@ -21,10 +21,8 @@ typedef struct tpi_extras_wanted {
     void **memory; /* holds the size, and then the address */
 } tpi_wanted;
 
-/* Before a share is published; and after, when `me->share` is the construct's. */
-void tpi_wanted_prepare(tpi_member *me, share *s, tpi_wanted wanted);
-void tpi_wanted_dismiss(tpi_member *me, tpi_wanted wanted); /* another member's share was first */
-void tpi_wanted_join(tpi_member *me, tpi_wanted wanted);    /* use what the share has */
-void tpi_wanted_take(tpi_member *me, tpi_wanted wanted);    /* the share is the member's own */
+/* Come to a construct that wants it. If no other member has, prepare(me, s, arg) fills in its share. */
+typedef void (*tpi_prepare)(tpi_member *me, share *s, const void *arg);
+void tpi_enter_wanting(tpi_member *me, tpi_prepare prepare, const void *arg, tpi_wanted wanted);
 
 #endif

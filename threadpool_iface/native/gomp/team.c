@@ -163,8 +163,7 @@ static int32_t nested_number(const tpi_icv *icv, int32_t level) {
 
 static tpi_icv inherited(int32_t level) {
     tpi_icv icv = *icv_here();
-    int32_t number = nested_number(&icv, level);
-    if (number != icv.nthreads) icv.nthreads = number;
+    icv.nthreads = nested_number(&icv, level);
     return icv;
 }
 

@@ -1,36 +1,14 @@
 #define _GNU_SOURCE
 #include "waits.h"
 
-#include <pthread.h>
-
-#include "icv.h"
-
-/* As in ../src/waiting.c, where they are measured. */
-#define BURST_NS 2000
-#define LENT_NS 2500
+#include <stddef.h>
 
 uint64_t tpi_blocktime_ns = 2000000;
 
-static int pauses_per_microsecond = 1;
-static int32_t cpus = 1; /* as they were at the first region */
-
-static void measure_pause(void) {
-    cpus = tpi_num_procs();
-    uint64_t fastest = UINT64_MAX;
-    for (int round = 0; round < 8; ++round) {
-        uint64_t start = tpi_now_ns();
-        for (int i = 0; i < 64; ++i) tpi_pause();
-        uint64_t taken = tpi_now_ns() - start;
-        if (taken < fastest) fastest = taken;
-    }
-    uint64_t count = fastest ? 64u * 1000u / fastest : 1000u;
-    pauses_per_microsecond = count < 4 ? 4 : count > 1000 ? 1000 : (int)count;
-}
-
 int tpi_pauses_for(int32_t threads) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, measure_pause);
-    return threads > cpus ? 0 : pauses_per_microsecond;
+    tpi_patience patience;
+    tpi_patience_init(&patience, threads, 0, NULL);
+    return patience.pauses;
 }
 
 bool tpi_yield_on(tpi_patience_left *left) {
@@ -39,7 +17,7 @@ bool tpi_yield_on(tpi_patience_left *left) {
     if (before - left->since >= tpi_blocktime_ns) return false;
     sched_yield();
     uint64_t now = tpi_now_ns();
-    left->burst = now - before >= LENT_NS ? 0 : pauses_per_microsecond * BURST_NS / 1000;
+    left->burst = now - before >= TPI_LENT_NS ? 0 : tpi_pauses_for(1) * TPI_BURST_NS / 1000;
     return true;
 }
 

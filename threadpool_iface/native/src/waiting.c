@@ -11,13 +11,6 @@ _Atomic uint32_t tpi_fork_generation;
 /* How long a caller that can be interrupted sleeps between two looks. */
 #define POLL_MILLISECONDS 50
 
-/* Pausing between two yields: long enough that a change mostly meets a pausing thread, short enough
- * that another pool's thread on the same CPU hardly notices. */
-#define BURST_NS 2000
-
-/* A yield that nobody takes up returns within 0.3 to 1.2 us; two switches take longer. */
-#define LENT_NS 2500
-
 /* A worker thinks of moving after so many yields in a row that were taken up. */
 #define LENDS_BEFORE_MOVING 3
 
@@ -97,8 +90,8 @@ bool tpi_lull_go_on(tpi_lull *lull) {
     if (!lull->since) lull->since = before;
     sched_yield();
     uint64_t now = tpi_now_ns();
-    bool lent = now - before >= LENT_NS;
-    lull->burst = lent ? 0 : patience->pauses * BURST_NS / 1000;
+    bool lent = now - before >= TPI_LENT_NS;
+    lull->burst = lent ? 0 : patience->pauses * TPI_BURST_NS / 1000;
     part_from_caller(patience, lent, now);
     return !blocktime_is_over(lull, now);
 }

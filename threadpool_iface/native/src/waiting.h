@@ -1,7 +1,7 @@
 /* How a thread waits: pause for about a microsecond, then yield the CPU over and over until the
  * blocktime has passed, then sleep in the kernel.
  *
- * Between two yields a thread pauses for up to BURST_NS more, as long as yields return at once: then
+ * Between two yields a thread pauses for up to TPI_BURST_NS more, as long as yields return at once: then
  * nobody else wants its CPU, and pausing notices a change sooner than a system call does. A yield
  * that takes longer has lent the CPU to somebody, and the pauses in between stop. Pausing for longer
  * without a yield starves whoever shares the core: with 8 threads on 2 CPUs a pool that pause-spins
@@ -33,6 +33,13 @@
 #include "threadpool_iface.h"
 
 #define TPI_ASLEEP 1u
+
+/* Pausing between two yields: long enough that a change mostly meets a pausing thread, short enough
+ * that another pool's thread on the same CPU hardly notices. */
+#define TPI_BURST_NS 2000
+
+/* A yield that nobody takes up returns within 0.3 to 1.2 us; two switches take longer. */
+#define TPI_LENT_NS 2500
 
 #if defined(__x86_64__) || defined(__i386__)
 #define tpi_pause() __builtin_ia32_pause()
