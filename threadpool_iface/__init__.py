@@ -42,6 +42,7 @@ from .pools import (
     SequentialPool,
 )
 from .region import begin_child, know_this_thread, watch_interrupts
+from .settings import variable
 from .shadowing import warn_if_kernels_is_not_ours
 from .stats import PoolStats
 from .stream import Stream
@@ -152,7 +153,7 @@ watch_interrupts()
 os.register_at_fork(before=know_this_thread, after_in_child=begin_child)
 refresh()
 default_from_environment()
-if os.environ.get("THREADPOOL_IFACE_OPENMP", "").strip() not in ("", "0"):
+if variable("THREADPOOL_IFACE_OPENMP") not in ("", "0"):
     from .openmp_layer.layer import install_from_environment
 
     install_from_environment()

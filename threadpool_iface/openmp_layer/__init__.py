@@ -14,13 +14,12 @@ default one, runs there; without a pool the call goes on to the libgomp that the
 docs/openmp.md has the rules.
 """
 
-from .layer import Calls, Counts, attach, counts, install, installed, limited, uninstall
+from .layer import Calls, Counts, counts, install, installed, limited, uninstall
 from .library import not_redirected, path
 
 __all__ = [
     "Calls",
     "Counts",
-    "attach",
     "counts",
     "install",
     "installed",

@@ -9,11 +9,11 @@ import threading
 from contextlib import ContextDecorator
 from dataclasses import dataclass
 
+from .. import openmp_runtimes
 from ..arguments import MAX_THREADS, checked_int
 from ..errors import UnsupportedError
 from ..native import lib
-from ..openmp_runtimes import Counts as Counts_
-from ..openmp_runtimes import counts_now, restore_counts, set_counts
+from ..settings import variable
 from . import library
 
 _loaded: ctypes.CDLL | None = None
@@ -40,11 +40,10 @@ def install() -> None:
             "so the layer has to come first: call openmp_layer.install() before that import, set "
             "THREADPOOL_IFACE_OPENMP=1 and import threadpool_iface first, or run python -m "
             "threadpool_iface.openmp_layer script.py")
-    attach()
+    _attach()
 
 
-def attach() -> None:
-    """`install` for a process that was started with the library in LD_PRELOAD."""
+def _attach() -> None:
     global _loaded, _installed
     loaded = library.load()
     refused = loaded.tpi_gomp_refused()
@@ -80,13 +79,11 @@ def install_from_environment() -> None:
     ValueError
         It says something else.
     """
-    text = os.environ.get("THREADPOOL_IFACE_OPENMP", "").strip()
+    text = variable("THREADPOOL_IFACE_OPENMP")
     if text not in ("", "0", "1", "preload"):
         raise ValueError(f"THREADPOOL_IFACE_OPENMP must be 0 or 1, not {text!r}")
-    if text == "1":
+    if text == "1" or (text == "preload" and library.is_loaded()):
         install()
-    elif text == "preload" and library.is_loaded():
-        attach()
 
 
 class limited(ContextDecorator):  # noqa: N801 - used like a function
@@ -106,17 +103,17 @@ class limited(ContextDecorator):  # noqa: N801 - used like a function
         self._most = checked_int(num_threads, "num_threads", 1, MAX_THREADS)
         self._before = threading.local()
 
-    def _entered(self) -> list[Counts_]:
-        entered: list[Counts_] = self._before.__dict__.setdefault("entered", [])
+    def _entered(self) -> list[openmp_runtimes.Counts]:
+        entered: list[openmp_runtimes.Counts] = self._before.__dict__.setdefault("entered", [])
         return entered
 
     def __enter__(self) -> None:
-        before = counts_now()
+        before = openmp_runtimes.counts_now()
         self._entered().append(before)
-        set_counts(before, self._most, at_most=True)
+        openmp_runtimes.set_counts(before, self._most, at_most=True)
 
     def __exit__(self, *_: object) -> None:
-        restore_counts(self._entered().pop())
+        openmp_runtimes.restore_counts(self._entered().pop())
 
 
 @dataclass(frozen=True)
