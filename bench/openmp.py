@@ -39,6 +39,8 @@ TOGETHER = ("HistGradientBoosting", "KMeans", "LightGBM", "XGBoost", "faiss")
 #: throughput and p99, of other packages their throughput; beside a busy process, time / quiet.
 MOST_ALONE, MOST_IN_TURN, MOST_TAIL = 1.05, 1.1, 1.5
 LEAST_THROUGHPUT, MOST_P99, LEAST_TOGETHER, MOST_BESIDE = 0.98, 0.7, 1.1, 2.2
+#: Two streams of half of the cores, relative to one of all.
+LEAST_STREAMS = 1.0
 SOURCE = Path(__file__).with_name("openmp_overheads.c")
 
 
@@ -127,6 +129,20 @@ def several_callers(table: Table, how: Plan) -> Grid:
     return grid
 
 
+def streams(table: Table, how: Plan) -> Grid:
+    """PyTorch's convolutions over two streams, each on half of the cores."""
+    grid = _grid("ResNet-50's convolutions in torch, batch 8: speed of two streams relative to one "
+                 f"on all cores (at least {LEAST_STREAMS})")
+    if not find_spec("torch"):
+        return grid
+    one, two = (_measure(table, how, count) for count in ("one stream", "two streams"))
+    speeds = [one[name].median / two[name].median for name in NAMES]
+    grid.add_row("two streams", *(f"{duration(two[name].median)}, {speed:.2f}x"
+                                  f"{_mark(speed >= LEAST_STREAMS)}"
+                                  for name, speed in zip(NAMES, speeds, strict=True)))
+    return grid
+
+
 def beside_a_neighbour(table: Table, how: Plan) -> Grid:
     """A process that spins on one CPU."""
     grid = _grid(f"Beside a process that spins on one CPU: time / quiet (at most {MOST_BESIDE})")
@@ -190,7 +206,7 @@ def _round(process: subprocess.Popen[str]) -> dict[str, float]:
 
 
 EXPERIMENTS = {"one": one_caller, "turns": in_turn, "callers": several_callers,
-               "neighbour": beside_a_neighbour, "constructs": constructs}
+               "streams": streams, "neighbour": beside_a_neighbour, "constructs": constructs}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -54,7 +54,8 @@ class OpenMPLayer(Contender):
         if name not in self._made:
             makers = {"numpy": _numpy, "torch mm": _torch_mm, "torch conv": _torch_conv,
                       "torch relu": _torch_relu, "torch sum": _torch_sum, "matmul": self._matmul,
-                      "prange": self._prange}
+                      "prange": self._prange, "one stream": lambda: _streams(1),
+                      "two streams": lambda: _streams(2)}
             make = makers.get(name)
             self._made[name] = make() if make else packages.work_of(name)
         return self._made[name]
@@ -119,3 +120,25 @@ def _torch_sum() -> Callable[[], object]:
 
     x = torch.randn(1_000_000)
     return lambda: x.sum()
+
+
+#: Input and output channels, kernel and size of ResNet-50's convolutions, one of each sort.
+RESNET_50 = ((64, 64, 3, 56), (64, 256, 1, 56), (128, 128, 3, 28), (128, 512, 1, 28),
+             (256, 256, 3, 14), (256, 1024, 1, 14), (512, 512, 3, 7), (512, 2048, 1, 7))
+
+
+def _streams(count: int) -> Callable[[], object]:
+    """A batch of 8 through these, over so many streams, which share the cores."""
+    import torch
+
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2).requires_grad_(False)
+              for inputs, outputs, kernel, _ in RESNET_50]
+    batches = tuple(torch.randn(8, inputs, size, size) for inputs, _, _, size in RESNET_50)
+
+    def convolve(*parts: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.relu(layer(part)).mean((2, 3))
+                     for layer, part in zip(layers, parts, strict=True))
+
+    stream = tpi.MultiStream(convolve, count, tpi.CPUPool())
+    return lambda: stream(*batches)
